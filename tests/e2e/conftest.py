@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the end-to-end tests. The helpers themselves are in harness.py."""
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+import harness
+
+# What a developer's shell exports must not decide what the tests see.
+for _name in [n for n in os.environ if n.startswith("PYTHON")]:
+    del os.environ[_name]
+
+
+def pytest_generate_tests(metafunc):
+    if "minor" in metafunc.fixturenames:
+        metafunc.parametrize("minor", harness.registered_minors() or ["none"], scope="session")
+
+
+@pytest.fixture(scope="session")
+def prefix():
+    """The built prefix. Tests must not write to it: see `sp`."""
+    path = harness.prefix_path()
+    if path is None:
+        harness.unavailable("SPYTHON_PREFIX is not set (make prefix DIR=...)")
+    if not harness.registered_minors():
+        pytest.fail("no interpreter is registered in " + str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def workspace():
+    """A directory that every user can traverse, unlike pytest's own: some tests run as nobody."""
+    path = Path(tempfile.mkdtemp(prefix="spython-e2e-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def work(workspace):
+    """An empty directory for one test."""
+    path = Path(tempfile.mkdtemp(dir=workspace))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def sp(prefix, minor, work):
+    """A private installation for one test, on every registered minor version."""
+    return harness.clone(prefix, work / "prefix", minor)
+
+
+@pytest.fixture
+def sp_one(prefix, work):
+    """The same on one minor only, for what does not depend on the version."""
+    minors = harness.registered_minors()
+    return harness.clone(prefix, work / "prefix", "3.11" if "3.11" in minors else minors[-1])
