@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A mark on a code object: a number that names it for its whole life, and whether its bytes came
+ * through our gate. Kept in the code object's "extra" slot, which Python code can neither read nor
+ * set, which code.replace() does not copy, and which goes with the object: a reused address never
+ * inherits approval. Code objects that are part of the interpreter's own image (frozen modules of
+ * 3.11 and 3.12) need no slot: their address is their name, and they are approved.
+ */
+#ifndef SPYTHON_CPYTHON_CODE_MARKS_H
+#define SPYTHON_CPYTHON_CODE_MARKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpython/compat.h"
+#include "cpython/recorder.h"
+
+struct code_mark {
+    uint64_t id; /* never 0; 0 only if there is no memory for a mark */
+    bool approved;
+};
+
+/* Finds where the interpreter's image lies in memory. Once, before the hook is installed. */
+void code_marks_init(void);
+
+/* The mark of `code`; gives it one if it has none. GIL held; leaves no error set. */
+struct code_mark code_mark_get(struct thread_context *context, PyCodeObject *code);
+
+/* Marks `code` and all code objects in its constants as having come through the gate. */
+void code_mark_approve(struct thread_context *context, PyCodeObject *code);
+
+/* The same for every function that a module's dictionary and its classes hold: for modules that
+ * were made before we could watch (importlib's own). */
+void code_mark_approve_module(struct thread_context *context, PyObject *dict);
+
+#endif

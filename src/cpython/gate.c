@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cpython/gate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "cpython/values.h"
+
+#define GATE_MAX_SIZE ((off_t)1 << 30) /* of one file of code */
+
+static void record_outcome(PyObject *path, int64_t size, int error)
+{
+    static const char *const names[] = {"path", "size", "error"};
+    struct thread_context *context = recorder_context();
+    struct value values[3];
+    const char *text = error ? strerrorname_np(error) : NULL;
+
+    if (!context)
+        return;
+    memset(values, 0, sizeof(values));
+    values_from_text(path, &values[0]);
+    values[1] = error ? value_none() : value_int(size);
+    values[2] = text ? value_utf8(text, strlen(text)) : value_none();
+    recorder_write_own("spython.open_code", LEVEL_INFORMATIONAL, names, values, 3);
+}
+
+/* Keeps a reference to the bytes until the next file, so that their address stays theirs. */
+static void remember(struct thread_context *context, PyObject *bytes)
+{
+    int64_t interpreter = PyInterpreterState_GetID(compat_interpreter(compat_thread_state()));
+    PyObject *old = context->gate_bytes;
+
+    Py_INCREF(bytes);
+    context->gate_bytes = bytes;
+    if (old && context->gate_interpreter == interpreter)
+        Py_DECREF(old);
+    context->gate_interpreter = interpreter;
+}
+
+bool gate_is_source(struct thread_context *context, PyObject *source)
+{
+    if (!source || !context->gate_bytes)
+        return false;
+    if (source == context->gate_bytes)
+        return true;
+    if (PyMemoryView_Check(source)) {
+        const Py_buffer *view = PyMemoryView_GET_BUFFER(source);
+
+        return view->obj == context->gate_bytes;
+    }
+    return false;
+}
+
+/* Reads all of a regular file. Without the GIL: the file may lie on a slow file system. */
+static int read_file(const char *path, PyObject **ret_bytes)
+{
+    PyObject *bytes = NULL;
+    struct stat st;
+    size_t len = 0;
+    int fd, r = 0;
+
+    Py_BEGIN_ALLOW_THREADS
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hold us up */
+        if (fd < 0 || fstat(fd, &st) < 0)
+            r = -errno;
+        else if (S_ISDIR(st.st_mode))
+            r = -EISDIR;
+        else if (!S_ISREG(st.st_mode))
+            r = -EINVAL;
+        else if (st.st_size > GATE_MAX_SIZE)
+            r = -EFBIG;
+    Py_END_ALLOW_THREADS
+    if (r == 0) {
+        bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)st.st_size);
+        if (!bytes)
+            r = -ENOMEM;
+    }
+    if (r == 0) {
+        char *data = PyBytes_AS_STRING(bytes);
+
+        Py_BEGIN_ALLOW_THREADS
+            while (len < (size_t)st.st_size) {
+                ssize_t n = read(fd, data + len, (size_t)st.st_size - len);
+
+                if (n < 0 && errno == EINTR)
+                    continue;
+                if (n < 0)
+                    r = -errno;
+                if (n <= 0)
+                    break;
+                len += (size_t)n;
+            }
+        Py_END_ALLOW_THREADS
+        if (r == 0 && len < (size_t)st.st_size && _PyBytes_Resize(&bytes, (Py_ssize_t)len) < 0)
+            r = -ENOMEM;
+    }
+    fd_close(fd);
+    if (r < 0)
+        Py_CLEAR(bytes);
+    else
+        *ret_bytes = bytes;
+    return r;
+}
+
+static PyObject *as_stream(PyObject *bytes)
+{
+    PyObject *io = PyImport_ImportModule("_io"), *stream;
+
+    if (!io)
+        return NULL;
+    stream = PyObject_CallMethod(io, "BytesIO", "O", bytes);
+    Py_DECREF(io);
+    return stream;
+}
+
+PyObject *gate_open_code(PyObject *path, void *user_data)
+{
+    struct thread_context *context = recorder_context();
+    PyObject *encoded = NULL, *bytes = NULL, *stream;
+    int r;
+
+    (void)user_data;
+    if (!PyUnicode_FSConverter(path, &encoded))
+        return NULL;
+    r = read_file(PyBytes_AS_STRING(encoded), &bytes);
+    Py_DECREF(encoded);
+    record_outcome(path, r < 0 ? 0 : (int64_t)PyBytes_GET_SIZE(bytes), -r);
+    if (r == -ENOMEM)
+        return PyErr_NoMemory();
+    if (r == -EINVAL && recorder.settings->profile == PROFILE_OBSERVE) {
+        PyObject *io = PyImport_ImportModule("_io"); /* observe never changes what happens */
+
+        stream = io ? PyObject_CallMethod(io, "open", "Os", path, "rb") : NULL;
+        Py_XDECREF(io);
+        return stream;
+    }
+    if (r < 0) {
+        errno = -r;
+        return PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path);
+    }
+    if (context)
+        remember(context, bytes);
+    stream = as_stream(bytes);
+    Py_DECREF(bytes);
+    return stream;
+}

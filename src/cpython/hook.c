@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs for every audit event, in every thread and interpreter, from before there is an interpreter
+ * until after there is one. What it may not do: run user code, release the GIL, import, leave an
+ * error set where it returns 0, or change errno. Record first, then decide, then act.
+ */
+#include "cpython/hook.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cpython/dynamic.h"
+#include "cpython/gate.h"
+#include "cpython/method_wraps.h"
+#include "cpython/places.h"
+#include "cpython/values.h"
+#include "stage1/handover.h"
+
+static int event_import, event_compile, event_exec, event_addaudithook, event_find_class;
+static bool wraps_done;
+
+/* Whether a denial's allow-list admits this event. */
+static bool is_allowed(const struct policy_denial *denial, int event, const struct value *args,
+                       unsigned count)
+{
+    for (uint32_t i = 0; i < denial->allow.count; i++) {
+        const char *entry = denial->allow.items[i];
+
+        if (event == event_find_class && count >= 2) {
+            const char *dot = strrchr(entry, '.');
+            char module[256];
+
+            if (!dot || (size_t)(dot - entry) >= sizeof(module))
+                continue;
+            memcpy(module, entry, (size_t)(dot - entry));
+            module[dot - entry] = '\0';
+            if (values_equal_text(&args[0], module) && values_equal_text(&args[1], dot + 1))
+                return true;
+        } else if (count >= 1 && values_equal_text(&args[0], entry)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void judge(int event, struct record *record)
+{
+    const struct policy_denial *denial = event >= 0 ? recorder.denial[event] : NULL;
+
+    record->verdict = VERDICT_ALLOW;
+    if (!denial || is_allowed(denial, event, record->args, record->arg_count))
+        return;
+    record->rules[0] = denial->id;
+    record->rule_count = 1;
+    if (denial->mode == DENIAL_AUDIT)
+        record->verdict = VERDICT_WOULD_DENY;
+    else
+        record->verdict = denial->action == DENIAL_KILL ? VERDICT_KILL : VERDICT_DENY;
+}
+
+/* The record is written; now the act itself. */
+static int carry_out(int event, const struct record *record)
+{
+    char text[512];
+
+    switch (record->verdict) {
+    case VERDICT_KILL:
+        _exit(EXIT_SPY_REFUSED);
+    case VERDICT_DENY:
+        recorder.denied++;
+        (void)snprintf(text, sizeof(text), "%s denied by rule %s (record %s-%llu)", record->name,
+                       record->rules[0], recorder.session.id, (unsigned long long)record->seq);
+        /* CPython takes a RuntimeError here for "do not add the hook, and do not tell". */
+        PyErr_SetString(event == event_addaudithook ? PyExc_RuntimeError : PyExc_PermissionError,
+                        text);
+        return -1;
+    case VERDICT_WOULD_DENY:
+        recorder.would_deny++;
+        return 0;
+    case VERDICT_ALLOW:
+    case VERDICT_MAX:
+    default:
+        return 0;
+    }
+}
+
+/* Raised through sys.audit() by somebody who is not the standard library, or by a name that only
+ * CPython's C code raises. */
+static bool is_claim(bool via_sys_audit, int event, bool inner_is_library)
+{
+    if (!via_sys_audit)
+        return false;
+    return !inner_is_library || (event >= 0 && catalogue[event].raiser == RAISER_C);
+}
+
+static int handle(struct thread_context *context, int event, const char *name, PyObject *args)
+{
+    struct record_place stack[RECORD_MAX_FRAMES];
+    struct record record = {
+        .name = name,
+        .event = event,
+        .level = event >= 0 ? (enum level)recorder.level[event] : LEVEL_LOW,
+    };
+    unsigned frames;
+    bool inner_is_library, via_sys_audit = context->via_sys_audit;
+
+    context->via_sys_audit = false; /* a Python hook that runs next raises events of its own */
+    values_reset(context);
+    record.args = values_from_args(context, args, &record.arg_count, &record.arg_total);
+    frames = record.level <= recorder.settings->stack_level ? recorder.settings->stack_frames : 0;
+    inner_is_library = places_fill(context, &record, frames, stack);
+    record.claimed = is_claim(via_sys_audit, event, inner_is_library);
+    if (event == event_compile && !record.claimed)
+        dynamic_fill_compile(context, args, &record);
+    else if (event == event_exec && !record.claimed)
+        dynamic_fill_exec(context, args, &record);
+    judge(event, &record);
+    recorder_write(context, &record, NULL);
+    return carry_out(event, &record);
+}
+
+static int audit_hook(const char *name, PyObject *args, void *user_data)
+{
+    struct thread_context *context = recorder_context();
+    int event, saved, r;
+
+    (void)user_data;
+    if (__builtin_expect(!context, 0))
+        return 0; /* counted as unrecorded */
+    event = catalogue_find_memo(&context->memo, name);
+    if (event >= 0 && recorder.level[event] == LEVEL_NOISE && !recorder.denial[event]) {
+        recorder_count(context, event);
+        return 0;
+    }
+    if (__builtin_expect(context->busy, 0))
+        return 0; /* nothing that the hook does raises events */
+    saved = errno;
+    context->busy = true;
+    if (__builtin_expect(!wraps_done, 0) && event == event_import)
+        wraps_done = method_wraps_install(context);
+    r = handle(context, event, name, args);
+    context->busy = false;
+    errno = saved;
+    return r;
+}
+
+int hook_install(void)
+{
+    event_import = catalogue_find("import");
+    event_compile = catalogue_find("compile");
+    event_exec = catalogue_find("exec");
+    event_addaudithook = catalogue_find("sys.addaudithook");
+    event_find_class = catalogue_find("pickle.find_class");
+    if (PySys_AddAuditHook(audit_hook, NULL) < 0)
+        return -1;
+    /* Set even when nothing is verified, so that nobody else can (PEP 551). */
+    return PyFile_SetOpenCodeHook(gate_open_code, NULL);
+}
+
+void hook_main_starts(void)
+{
+    wraps_done = true; /* what is not wrapped by now will not be */
+}

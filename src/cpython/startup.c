@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cpython/startup.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cpython/code_marks.h"
+#include "cpython/compat.h"
+#include "cpython/environment.h"
+#include "cpython/hook.h"
+#include "cpython/main_script.h"
+#include "cpython/places.h"
+#include "cpython/recorder.h"
+
+const char startup_python_version[] = PY_VERSION;
+const int startup_python_minor = PY_MINOR_VERSION;
+
+#define TRY(status, call)                                                                          \
+    do {                                                                                           \
+        (status) = (call);                                                                         \
+        if (PyStatus_Exception(status))                                                            \
+            return (status);                                                                       \
+    } while (0)
+
+const char *startup_running_version(void)
+{
+    return Py_GetVersion();
+}
+
+static PyStatus preinitialise(const struct startup *s)
+{
+    PyPreConfig pre;
+
+    PyPreConfig_InitPythonConfig(&pre);
+    if (s->kind == START_PYTHON)
+        return Py_PreInitializeFromBytesArgs(&pre, s->argc, s->argv);
+    pre.parse_argv = 0;
+    pre.isolated = s->isolated;
+    pre.use_environment = !s->ignore_environment && !s->isolated;
+    return Py_PreInitialize(&pre);
+}
+
+/* Everything that CPython would otherwise derive from argv[0], PATH and files beside them. */
+static PyStatus set_paths(PyConfig *config, const struct startup *s)
+{
+    const struct interpreter_record *in = s->interpreter;
+    char home[sizeof(in->prefix) + sizeof(in->exec_prefix) + 1];
+    PyStatus status;
+
+    TRY(status, PyConfig_SetBytesString(config, &config->program_name, s->executable));
+    TRY(status, PyConfig_SetBytesString(config, &config->executable, s->executable));
+    TRY(status, PyConfig_SetBytesString(config, &config->base_executable, s->executable));
+    if (strcmp(in->prefix, in->exec_prefix) == 0)
+        (void)snprintf(home, sizeof(home), "%s", in->prefix);
+    else
+        (void)snprintf(home, sizeof(home), "%s:%s", in->prefix, in->exec_prefix);
+    if (s->kind != START_PYTHON || !getenv("PYTHONHOME"))
+        TRY(status, PyConfig_SetBytesString(config, &config->home, home));
+    if (s->settings->profile == PROFILE_OBSERVE)
+        return PyStatus_Ok(); /* the rest as PYTHONHOME, PYTHONPATH and -X say */
+    TRY(status, PyConfig_SetBytesString(config, &config->prefix, in->prefix));
+    TRY(status, PyConfig_SetBytesString(config, &config->base_prefix, in->prefix));
+    TRY(status, PyConfig_SetBytesString(config, &config->exec_prefix, in->exec_prefix));
+    TRY(status, PyConfig_SetBytesString(config, &config->base_exec_prefix, in->exec_prefix));
+#if MINOR_3(9)
+    TRY(status, PyConfig_SetBytesString(config, &config->platlibdir, in->platlibdir));
+#endif
+#if MINOR_3(11)
+    TRY(status, PyConfig_SetBytesString(config, &config->stdlib_dir, in->stdlib));
+#endif
+    return PyStatus_Ok();
+}
+
+static PyStatus append_path(PyConfig *config, const char *path)
+{
+    wchar_t *wide = Py_DecodeLocale(path, NULL);
+    PyStatus status;
+
+    if (!wide)
+        return PyStatus_NoMemory();
+    status = PyWideStringList_Append(&config->module_search_paths, wide);
+    PyMem_RawFree(wide);
+    return status;
+}
+
+static PyStatus set_search_paths(PyConfig *config, const struct startup *s)
+{
+    const char *extra = s->ignore_environment || s->isolated ? NULL : getenv("PYTHONPATH");
+    PyStatus status;
+
+    if (s->settings->profile == PROFILE_OBSERVE)
+        return PyStatus_Ok();
+    config->module_search_paths_set = 1;
+    while (extra && *extra) { /* only there if policy permits it */
+        size_t len = strcspn(extra, ":");
+        char *one = strndup(extra, len);
+
+        if (!one)
+            return PyStatus_NoMemory();
+        status = len ? append_path(config, one) : PyStatus_Ok();
+        free(one);
+        if (PyStatus_Exception(status))
+            return status;
+        extra += len + (extra[len] == ':');
+    }
+    for (uint32_t i = 0; i < s->interpreter->path_count && i < INTERPRETER_MAX_PATHS; i++)
+        TRY(status, append_path(config, s->interpreter->paths[i]));
+    return PyStatus_Ok();
+}
+
+static PyStatus set_subject(PyConfig *config, const struct startup *s)
+{
+    const char *subject = s->argv[s->subject];
+
+    switch (s->kind) {
+    case START_SCRIPT:
+    case START_PATH:
+        return PyConfig_SetBytesString(config, &config->run_filename, subject);
+    case START_MODULE:
+        return PyConfig_SetBytesString(config, &config->run_module, subject);
+    case START_COMMAND: {
+        /* CPython keeps the command with a newline behind it, whatever it was given. */
+        size_t len = strlen(subject);
+        char *line = malloc(len + 2);
+        PyStatus status;
+
+        if (!line)
+            return PyStatus_NoMemory();
+        memcpy(line, subject, len);
+        memcpy(line + len, "\n", 2);
+        status = PyConfig_SetBytesString(config, &config->run_command, line);
+        free(line);
+        return status;
+    }
+    case START_STDIN:
+    case START_PYTHON:
+    default:
+        return PyStatus_Ok();
+    }
+}
+
+static PyStatus set_original_arguments(PyConfig *config, const struct startup *s)
+{
+#if MINOR_3(10)
+    for (int i = 0; i < s->argc; i++) {
+        wchar_t *wide = Py_DecodeLocale(s->argv[i], NULL);
+        PyStatus status;
+
+        if (!wide)
+            return PyStatus_NoMemory();
+        status = PyWideStringList_Append(&config->orig_argv, wide);
+        PyMem_RawFree(wide);
+        if (PyStatus_Exception(status))
+            return status;
+    }
+#else
+    (void)config;
+    (void)s;
+#endif
+    return PyStatus_Ok();
+}
+
+static PyStatus set_options(PyConfig *config, const struct startup *s)
+{
+    PyStatus status;
+
+    config->parse_argv = 0;
+    config->isolated = s->isolated;
+    config->use_environment = !s->ignore_environment && !s->isolated;
+    config->user_site_directory = (s->settings->entry & ENTRY_USER_SITE) && !s->no_user_site &&
+                                  !s->isolated;
+#if MINOR_3(11)
+    config->safe_path = s->safe_path || s->isolated;
+#endif
+    if (s->dont_write_bytecode)
+        config->write_bytecode = 0;
+    if (s->unbuffered)
+        config->buffered_stdio = 0;
+    TRY(status, set_original_arguments(config, s));
+    TRY(status, set_subject(config, s));
+    if (s->subject < s->argc)
+        status = PyConfig_SetBytesArgv(config, s->argc - s->subject, s->argv + s->subject);
+    return status;
+}
+
+static PyStatus configure(PyConfig *config, const struct startup *s)
+{
+    PyStatus status;
+
+    if (s->kind == START_PYTHON)
+        status = PyConfig_SetBytesArgv(config, s->argc, s->argv);
+    else
+        status = set_options(config, s);
+    if (PyStatus_Exception(status))
+        return status;
+    TRY(status, set_paths(config, s));
+    TRY(status, set_search_paths(config, s));
+#if MINOR_3(14)
+    config->remote_debug = s->settings->profile == PROFILE_OBSERVE;
+#endif
+    return PyConfig_Read(config);
+}
+
+/*
+ * The configuration was read from an environment that held only what policy permits; initialisation
+ * must not read the whole one again. So CPython is told not to, and sys.flags, from which programs
+ * derive their children's options, then gets the value it would have had.
+ */
+static void restore_flag(void)
+{
+    PyObject *flags = PySys_GetObject("flags");
+    PyMemberDef *members = flags ? Py_TYPE(flags)->tp_members : NULL;
+
+    for (Py_ssize_t i = 0; members && members[i].name && i < PyTuple_GET_SIZE(flags); i++) {
+        if (strcmp(members[i].name, "ignore_environment") == 0) {
+            PyObject *zero = PyLong_FromLong(0), *old = PyTuple_GET_ITEM(flags, i);
+
+            if (!zero) {
+                PyErr_Clear();
+                return;
+            }
+            PyTuple_SET_ITEM(flags, i, zero);
+            Py_DECREF(old);
+            return;
+        }
+    }
+}
+
+static bool insert_path0(const char *directory)
+{
+    PyObject *path = PySys_GetObject("path");
+    PyObject *first = PyUnicode_DecodeFSDefault(directory);
+    bool ok = path && first && PyList_Check(path) && PyList_Insert(path, 0, first) == 0;
+
+    Py_XDECREF(first);
+    if (!ok)
+        PyErr_Print();
+    return ok;
+}
+
+static int finish(int status, bool interrupted)
+{
+    if (Py_FinalizeEx() < 0)
+        status = 120; /* CPython's own status for "could not flush standard output" */
+    if (interrupted) {
+        /* Death by SIGINT, so that a calling shell stops too (Modules/main.c, exit_sigint). */
+        recorder_stop(0, SIGINT);
+        (void)signal(SIGINT, SIG_DFL);
+        (void)kill(getpid(), SIGINT);
+        return SIGINT + 128;
+    }
+    return status;
+}
+
+/* What START_PYTHON turned out to be. */
+static enum start_kind parsed_kind(const PyConfig *config)
+{
+    if (config->run_command)
+        return START_COMMAND;
+    if (config->run_module)
+        return START_MODULE;
+    if (config->run_filename)
+        return START_SCRIPT;
+    return START_STDIN;
+}
+
+static int take_script(struct startup *s, const PyConfig *config)
+{
+    char *path;
+    int fd;
+
+    if (s->kind == START_SCRIPT)
+        return s->script_fd;
+    /* -i and -x change how the file is run: CPython does that itself. */
+    if (s->kind != START_PYTHON || parsed_kind(config) != START_SCRIPT || config->inspect ||
+        config->skip_source_first_line)
+        return -1;
+    path = Py_EncodeLocale(config->run_filename, NULL);
+    fd = path ? s->open_script(s->ctx, path) : -1;
+    PyMem_Free(path);
+    return fd;
+}
+
+static char *path0_of(const PyConfig *config)
+{
+    char *path, *directory;
+
+#if MINOR_3(11)
+    if (config->safe_path)
+        return NULL;
+#endif
+    if (config->isolated || !config->run_filename)
+        return NULL;
+    path = Py_EncodeLocale(config->run_filename, NULL);
+    directory = path ? main_script_directory(path) : NULL;
+    PyMem_Free(path);
+    return directory;
+}
+
+static int run_script(struct startup *s, PyConfig *config, int fd)
+{
+    wchar_t *filename = wcsdup(config->run_filename);
+    char *path0 = path0_of(config);
+    bool interrupted = false, ready;
+    PyStatus status = PyStatus_Ok();
+    int result = 1;
+
+#if MINOR_3(13)
+    if (path0)
+        status = PyConfig_SetBytesString(config, &config->sys_path_0, path0);
+#endif
+    if (!PyStatus_Exception(status))
+        status = filename ? Py_InitializeFromConfig(config) : PyStatus_NoMemory();
+    PyConfig_Clear(config);
+    if (PyStatus_Exception(status))
+        Py_ExitStatusException(status);
+    if (s->kind != START_PYTHON && !s->ignore_environment && !s->isolated)
+        restore_flag();
+    ready = !path0 || insert_path0(path0);
+    free(path0);
+    if (ready)
+        result = main_script_run(fd, filename, &interrupted);
+    free(filename);
+    return finish(result, interrupted);
+}
+
+static void tell_places(const struct interpreter_record *in)
+{
+    static const char *dirs[2 + INTERPRETER_MAX_PATHS];
+    unsigned count = 0;
+
+    dirs[count++] = in->stdlib;
+    for (uint32_t i = 0; i < in->path_count && i < INTERPRETER_MAX_PATHS; i++)
+        dirs[count++] = in->paths[i];
+    places_init(dirs, count);
+}
+
+int startup_run(struct startup *s)
+{
+    bool observe = s->settings->profile == PROFILE_OBSERVE;
+    PyStatus status;
+    PyConfig config;
+    int fd;
+
+    tell_places(s->interpreter);
+    code_marks_init();
+    if (!observe && environment_hide(&s->settings->env_permit) < 0)
+        Py_ExitStatusException(PyStatus_NoMemory());
+    status = preinitialise(s);
+    if (PyStatus_Exception(status))
+        Py_ExitStatusException(status);
+    if (hook_install() < 0)
+        Py_ExitStatusException(PyStatus_NoMemory());
+    s->before_start(s->ctx);
+    PyConfig_InitPythonConfig(&config);
+    status = configure(&config, s);
+    environment_restore();
+    if (PyStatus_Exception(status)) {
+        PyConfig_Clear(&config);
+        Py_ExitStatusException(status);
+    }
+    if (!observe) {
+        if (s->kind == START_PYTHON)
+            s->refuse(s->ctx, parsed_kind(&config), NULL);
+        config.use_environment = 0;
+    }
+    fd = take_script(s, &config);
+    if (fd >= 0)
+        return run_script(s, &config, fd);
+    status = Py_InitializeFromConfig(&config);
+    PyConfig_Clear(&config);
+    if (PyStatus_Exception(status))
+        Py_ExitStatusException(status);
+    if (!observe && !s->ignore_environment && !s->isolated)
+        restore_flag();
+    hook_main_starts();
+    return Py_RunMain();
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "launcher/main.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "cpython/recorder.h"
+#include "stage1/handover.h"
+
+static struct plan plan; /* lives as long as the process: forked children describe themselves by it */
+
+void launcher_die(int status, const char *fmt, ...)
+{
+    char line[ERR_MESSAGE_MAX + 32];
+    int len = snprintf(line, sizeof(line), "spython: ");
+    va_list ap;
+
+    va_start(ap, fmt);
+    len += vsnprintf(line + len, sizeof(line) - (size_t)len - 1, fmt, ap);
+    va_end(ap);
+    if (len > (int)sizeof(line) - 2)
+        len = (int)sizeof(line) - 2;
+    for (int i = 0; i < len; i++)
+        if ((unsigned char)line[i] < 32 || line[i] == 127)
+            line[i] = '?'; /* a file's name must not write to the terminal what it likes */
+    line[len++] = '\n';
+    (void)!write(STDERR_FILENO, line, (size_t)len);
+    _exit(status);
+}
+
+static void step_read_interpreter(void)
+{
+    char path[PATH_MAX + 64];
+    CLEANUP_FD int fd = -1;
+    ssize_t n;
+
+    (void)snprintf(path, sizeof(path), "%s/libexec/spython/3.%d/interpreter", plan.prefix,
+                   startup_python_minor);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    n = fd < 0 ? -1 : read(fd, &plan.interpreter, sizeof(plan.interpreter));
+    if (n != (ssize_t)sizeof(plan.interpreter) ||
+        memcmp(plan.interpreter.magic, INTERPRETER_MAGIC, 8) != 0 ||
+        plan.interpreter.size != sizeof(plan.interpreter) ||
+        plan.interpreter.path_count > INTERPRETER_MAX_PATHS)
+        launcher_die(EXIT_SPY_UNUSABLE, "'%s': damaged (run: spythonctl interpreter add)", path);
+    plan.startup.interpreter = &plan.interpreter;
+}
+
+static void step_load_policy(void)
+{
+    char path[PATH_MAX + 64];
+    struct err err = ERR_INIT;
+    int r;
+
+    (void)snprintf(path, sizeof(path), "%s/etc/spython/policy.bin", plan.prefix);
+    r = policy_load(path, plan.owner, &plan.policy, &err);
+    if (r == -ENOENT)
+        r = policy_builtin(&plan.policy, &err);
+    if (r < 0)
+        launcher_die(EXIT_SPY_UNUSABLE, "policy: %s (see: spythonctl status)", err.msg);
+}
+
+/* Which app and venv: both may depend on the script, so its name is needed before it is read. */
+static void step_choose_settings(void)
+{
+    const char *script = plan_guess_script(&plan);
+
+    if (script && !realpath(script, plan.script_real))
+        plan.script_real[0] = '\0';
+    plan_read_shebang(&plan, script);
+    plan_choose_venv(&plan);
+}
+
+static void step_command_line(void)
+{
+    plan.startup.argc = plan.argc;
+    plan.startup.argv = plan.argv;
+    plan.startup.script_fd = -1;
+    if (plan.settings->profile == PROFILE_OBSERVE) {
+        plan.startup.kind = START_PYTHON;
+        return;
+    }
+    plan_parse_options(&plan);
+    if (plan.startup.kind == START_SCRIPT)
+        plan.startup.script_fd = plan_open_script(&plan, plan.argv[plan.startup.subject], false);
+}
+
+static void step_open_log(void)
+{
+    struct err err = ERR_INIT;
+
+    recorder_write_child_start = NULL;
+    if (recorder_open(plan.settings, plan.prefix, startup_python_minor, &err) < 0)
+        launcher_die(EXIT_SPY_IO, "log: %s (make it writable, or set on_failure: count)", err.msg);
+}
+
+static int open_script_for_python(void *ctx, const char *path)
+{
+    return plan_open_script(ctx, path, true);
+}
+
+static void refuse_parsed(void *ctx, enum start_kind kind, const char *subject)
+{
+    plan_require_entry(ctx, kind, subject);
+}
+
+static void write_child_start(void)
+{
+    plan_write_start(&plan);
+}
+
+static void before_start(void *ctx)
+{
+    plan_write_start(ctx);
+    recorder_write_child_start = write_child_start;
+}
+
+static void write_stop(int status, void *unused)
+{
+    (void)unused;
+    recorder_stop(status, 0);
+}
+
+int launcher_main(int argc, char **argv, char **envp)
+{
+    plan.argc = argc;
+    plan.argv = argv;
+    plan_take_handover(&plan, envp);
+    step_read_interpreter();
+    step_load_policy();
+    step_choose_settings();
+    plan_pin_environment(&plan);
+    step_command_line();
+    step_open_log();
+    if (on_exit(write_stop, NULL) != 0)
+        launcher_die(EXIT_SPY_UNUSABLE, "start: out of memory");
+    plan.startup.open_script = open_script_for_python;
+    plan.startup.before_start = before_start;
+    plan.startup.refuse = refuse_parsed;
+    plan.startup.ctx = &plan;
+    return startup_run(&plan.startup);
+}
