@@ -73,7 +73,7 @@ static Py_ssize_t slot_of(struct thread_context *context)
         unsigned at = interpreter == 0 ? 64 : (unsigned)interpreter & 63;
 
         if (atomic_load(&known[at].interpreter) != interpreter + 1) {
-            known[at].slot = _PyEval_RequestCodeExtraIndex(NULL);
+            known[at].slot = PyUnstable_Eval_RequestCodeExtraIndex(NULL);
             atomic_store(&known[at].interpreter, interpreter + 1);
         }
         context->mark_interpreter = interpreter;
@@ -89,7 +89,7 @@ static struct code_mark set_mark(struct thread_context *context, PyCodeObject *c
     void *extra = NULL;
     uintptr_t bits;
 
-    if (slot < 0 || _PyCode_GetExtra((PyObject *)code, slot, &extra) < 0) {
+    if (slot < 0 || PyUnstable_Code_GetExtra((PyObject *)code, slot, &extra) < 0) {
         PyErr_Clear();
         return mark;
     }
@@ -99,7 +99,7 @@ static struct code_mark set_mark(struct thread_context *context, PyCodeObject *c
             bits = (atomic_fetch_add_explicit(&next_id, 1, memory_order_relaxed) + 1) << MARK_SHIFT;
         if (approve)
             bits |= MARK_APPROVED;
-        if (_PyCode_SetExtra((PyObject *)code, slot, (void *)bits) < 0) {
+        if (PyUnstable_Code_SetExtra((PyObject *)code, slot, (void *)bits) < 0) {
             PyErr_Clear();
             return mark;
         }

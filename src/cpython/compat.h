@@ -15,6 +15,7 @@
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #include <Python.h>
 #include <frameobject.h>
+#include <structmember.h>
 #pragma GCC diagnostic pop
 
 #ifdef Py_GIL_DISABLED
@@ -31,6 +32,17 @@ static inline PyThreadState *compat_thread_state(void)
     return _PyThreadState_UncheckedGet();
 #endif
 }
+
+/* Names of the code extra interface since 3.12. */
+#if !MINOR_3(12)
+#define PyUnstable_Eval_RequestCodeExtraIndex _PyEval_RequestCodeExtraIndex
+#define PyUnstable_Code_GetExtra _PyCode_GetExtra
+#define PyUnstable_Code_SetExtra _PyCode_SetExtra
+#endif
+
+#if !MINOR_3(9)
+#define PyCFunction_CheckExact PyCFunction_Check
+#endif
 
 static inline PyInterpreterState *compat_interpreter(PyThreadState *tstate)
 {

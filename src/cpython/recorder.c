@@ -136,7 +136,8 @@ static void after_fork_child(void)
     if (mine) {
         mine->next = mine->prev = NULL;
         mine->noise_pending = 0;
-        memset((void *)mine->noise, 0, sizeof(mine->noise));
+        for (unsigned i = 0; i < RECORDER_MAX_EVENTS; i++)
+            atomic_store_explicit(&mine->noise[i], 0, memory_order_relaxed);
     }
     memcpy(recorder.parent_session, recorder.session.id, sizeof(recorder.parent_session));
     recorder.generation++;
@@ -181,7 +182,7 @@ static size_t encode_loss(void *ctx, const char *sink_name, uint64_t lost, uint6
 static void choose_levels(void)
 {
     for (unsigned i = 0; i < catalogue_count; i++)
-        recorder.level[i] = (uint8_t)catalogue_level(i, recorder.python_minor);
+        recorder.level[i] = catalogue_for_version((int)i, (unsigned)recorder.python_minor)->level;
     for (uint32_t i = 0; i < recorder.settings->denial_count; i++) {
         const struct policy_denial *denial = &recorder.settings->denials[i];
         int event = catalogue_find(denial->event);

@@ -46,7 +46,7 @@ static void restore_arguments(struct plan *plan)
 
     if (plan->argc < 2)
         launcher_die(EXIT_SPY_UNUSABLE, "handover: no guard (start bin/spython, not the core)");
-    if (h->guard == 'r') {
+    if (h->guard == HANDOVER_GUARD_REPLACED) {
         if (strlen(plan->argv[1]) != h->first_argument.len)
             launcher_die(EXIT_SPY_UNUSABLE, "handover: the guard does not fit");
         memcpy(plan->argv[1], h->first_argument.data, h->first_argument.len);
@@ -101,7 +101,6 @@ void plan_take_handover(struct plan *plan, char **envp)
 {
     char *text = take_variable(envp, HANDOVER_VARIABLE);
     char minor[16], expected[16];
-    struct err err = ERR_INIT;
     struct stat st;
     const char *slash;
 
@@ -109,8 +108,8 @@ void plan_take_handover(struct plan *plan, char **envp)
     if (!text)
         launcher_die(EXIT_SPY_UNUSABLE, "handover: missing (start bin/spython, not the core)");
     plan->handover_text = text;
-    if (handover_parse(text, &plan->handover, &err) < 0)
-        launcher_die(EXIT_SPY_UNUSABLE, "handover: %s (reinstall spython)", err.msg);
+    if (handover_parse(text, strlen(text), &plan->handover) < 0)
+        launcher_die(EXIT_SPY_UNUSABLE, "handover: damaged (reinstall spython)");
     restore_arguments(plan);
     copy_text(plan->prefix, sizeof(plan->prefix), &plan->handover.prefix, "the prefix");
     copy_text(plan->exe, sizeof(plan->exe), &plan->handover.executable, "the executable's path");
