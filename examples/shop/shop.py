@@ -30,7 +30,7 @@ def visit(shop, directory):
 
 
 def run(options, directory):
-    store = Store(directory / "books.sqlite")
+    store = Store(str(directory / "books.sqlite"))
     shop = Shop(store)
     thread = threading.Thread(target=shop.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
