@@ -59,6 +59,32 @@ struct text text_slice(const struct text *text, size_t from, size_t to);
  */
 static inline bool text_copy_plain(char *p, const void *data, size_t len);
 
+/* Eight bytes at once. The high bit of each byte of the result marks one that needs a closer look;
+ * the lowest mark is exact, those above it may be wrong (the borrow of the subtractions), which
+ * costs a closer look and nothing else. */
+static inline uint64_t text_word_is(uint64_t word, unsigned char c)
+{
+    uint64_t x = word ^ c * UINT64_C(0x0101010101010101);
+
+    return (x - UINT64_C(0x0101010101010101)) & ~x;
+}
+
+static inline uint64_t text_word_special(uint64_t word)
+{
+    uint64_t low = (word - UINT64_C(0x2020202020202020)) | word;
+
+    return (low | text_word_is(word, '"') | text_word_is(word, '\\') | text_word_is(word, 0x7f)) &
+           UINT64_C(0x8080808080808080);
+}
+
+static inline uint64_t text_word_load(const void *p, size_t size)
+{
+    uint64_t word = 0;
+
+    memcpy(&word, p, size);
+    return word;
+}
+
 #if defined(__SSE2__)
 
 #define TEXT_BLOCK 16
@@ -74,8 +100,7 @@ static inline void text_block_store(void *p, text_block block)
     _mm_storeu_si128(p, block);
 }
 
-/* Bytes that need a closer look, as a mask of the comparison's kind. Signed: 0x80 and more is below
- * 0x20 as well. */
+/* The comparison is signed: 0x80 and more is below 0x20 as well. */
 static inline text_block text_block_special(text_block block)
 {
     text_block low = _mm_cmplt_epi8(block, _mm_set1_epi8(0x20));
@@ -97,11 +122,6 @@ static inline unsigned text_block_prefix(text_block special)
     return (unsigned)__builtin_ctz((unsigned)_mm_movemask_epi8(special) | 1u << TEXT_BLOCK);
 }
 
-static inline bool text_block_any(text_block special)
-{
-    return _mm_movemask_epi8(special) != 0;
-}
-
 #else
 
 #define TEXT_BLOCK 8
@@ -109,10 +129,7 @@ typedef uint64_t text_block;
 
 static inline text_block text_block_load(const void *p)
 {
-    text_block block;
-
-    memcpy(&block, p, sizeof(block));
-    return block;
+    return text_word_load(p, TEXT_BLOCK);
 }
 
 static inline void text_block_store(void *p, text_block block)
@@ -120,22 +137,9 @@ static inline void text_block_store(void *p, text_block block)
     memcpy(p, &block, sizeof(block));
 }
 
-static inline text_block text_block_is(text_block block, unsigned char c)
-{
-    text_block x = block ^ c * UINT64_C(0x0101010101010101);
-
-    return (x - UINT64_C(0x0101010101010101)) & ~x;
-}
-
-/* The lowest marked byte is exact, those above it may be marked wrongly (the borrow of the
- * subtraction), which costs a closer look and nothing else. */
 static inline text_block text_block_special(text_block block)
 {
-    text_block low = (block - UINT64_C(0x2020202020202020)) | block;
-
-    return (low | text_block_is(block, '"') | text_block_is(block, '\\') |
-            text_block_is(block, 0x7f)) &
-           UINT64_C(0x8080808080808080);
+    return text_word_special(block);
 }
 
 static inline text_block text_block_or(text_block a, text_block b)
@@ -148,56 +152,56 @@ static inline unsigned text_block_prefix(text_block special)
     return special ? (unsigned)__builtin_ctzll(special) / 8 : TEXT_BLOCK;
 }
 
-static inline bool text_block_any(text_block special)
-{
-    return special != 0;
-}
-
 #endif
 
 /* Fewer bytes than a block: two loads of the next smaller size that overlap. */
 static inline bool text_copy_plain_short(char *p, const unsigned char *s, size_t len)
 {
-    unsigned char block[TEXT_BLOCK];
-    const size_t half = TEXT_BLOCK / 2;
+    uint64_t first, last;
 
-    memset(block, ' ', sizeof(block));
-    if (len >= half) {
-        memcpy(block, s, half);
-        memcpy(block + half, s + len - half, half);
-        memcpy(p, s, half);
-        memcpy(p + len - half, s + len - half, half);
-    } else if (TEXT_BLOCK == 16 && len >= 4) {
-        memcpy(block, s, 4);
-        memcpy(block + 4, s + len - 4, 4);
-        memcpy(p, s, 4);
-        memcpy(p + len - 4, s + len - 4, 4);
-    } else {
-        for (size_t i = 0; i < len; i++) {
-            block[i] = s[i];
-            p[i] = (char)s[i];
-        }
+    if (len >= 8) {
+        first = text_word_load(s, 8);
+        last = text_word_load(s + len - 8, 8);
+        memcpy(p, &first, 8);
+        memcpy(p + len - 8, &last, 8);
+        return !(text_word_special(first) | text_word_special(last));
     }
-    return !text_block_any(text_block_special(text_block_load(block)));
+    if (len >= 4) {
+        first = text_word_load(s, 4);
+        last = text_word_load(s + len - 4, 4);
+        memcpy(p, &first, 4);
+        memcpy(p + len - 4, &last, 4);
+        return !text_word_special(first | last << 32);
+    }
+    if (len == 0)
+        return true;
+    p[0] = (char)s[0];
+    p[len / 2] = (char)s[len / 2];
+    p[len - 1] = (char)s[len - 1];
+    first = (uint64_t)s[0] | (uint64_t)s[len / 2] << 8 | (uint64_t)s[len - 1] << 16;
+    return !text_word_special(first | UINT64_C(0x2020202020000000));
 }
 
 static inline bool text_copy_plain(char *p, const void *data, size_t len)
 {
     const unsigned char *s = data;
     text_block block, special;
-    size_t i;
 
     if (len < TEXT_BLOCK)
         return text_copy_plain_short(p, s, len);
     block = text_block_load(s + len - TEXT_BLOCK);
     text_block_store(p + len - TEXT_BLOCK, block);
     special = text_block_special(block);
-    for (i = 0; i + TEXT_BLOCK < len; i += TEXT_BLOCK) {
+    for (size_t i = 0; i + TEXT_BLOCK < len; i += TEXT_BLOCK) {
         block = text_block_load(s + i);
         text_block_store(p + i, block);
         special = text_block_or(special, text_block_special(block));
     }
-    return !text_block_any(special);
+    return text_block_prefix(special) == TEXT_BLOCK;
 }
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "text_word_special() and text_block_prefix() want the first byte in the lowest place"
+#endif
 
 #endif

@@ -58,6 +58,9 @@ char *name_put(char *p, char *end, const char *name, size_t max, bool *ret_cut)
     return PUT_LITERAL(p, "\xe2\x80\xa6");
 }
 
+/* Keeps the large frames of rare forms out of put_nested(). */
+#define RARE __attribute__((noinline))
+
 /* What stands at the end of an object: its type, full length and whether it was cut. */
 struct tail {
     char text[TYPE_ENCODED_MAX + 64];
@@ -93,7 +96,7 @@ static char *put_tail(char *p, const struct tail *tail)
 }
 
 /* {"redacted":true,"length":N} or with the type of an object. */
-static char *put_redacted(char *p, char *end, const struct value *value)
+static RARE char *put_redacted(char *p, char *end, const struct value *value)
 {
     if (!has_room(p, end, 64 + TYPE_ENCODED_MAX))
         return NULL;
@@ -140,8 +143,8 @@ static char *put_text_body(char *p, char *end, const struct text *text, enum tex
 }
 
 /* {"text":"...","type":"...","length":N,"cut":true} */
-static char *put_text_object(char *p, char *end, const struct text *text, enum text_form form,
-                             const struct put *put)
+static RARE char *put_text_object(char *p, char *end, const struct text *text, enum text_form form,
+                                  const struct put *put)
 {
     const struct value *value = put->value;
     bool is_cut = value->flags & VALUE_CUT, whole;
@@ -196,43 +199,40 @@ static char *put_text(char *p, char *end, const struct put *put)
     return put_text_object(p, end, &text, form, put);
 }
 
-static char *put_integer(char *p, char *end, const struct value *value)
+/* {"int":"-0x1f...","type":"..."} */
+static RARE char *put_integer_object(char *p, char *end, const struct value *value)
 {
-    bool is_cut = value->flags & VALUE_CUT;
-    size_t len = value->kind == VALUE_BIG ? value->text.len : sizeof(value->i);
-    const unsigned char *magnitude = value->text.data;
-    unsigned char bytes[sizeof(value->i)];
-    bool negative = value->flags & VALUE_NEGATIVE;
+    bool is_cut = false, negative = value->flags & VALUE_NEGATIVE;
+    uint64_t small = value->i < 0 ? -(uint64_t)value->i : (uint64_t)value->i;
+    const unsigned char *magnitude = (const unsigned char *)&small;
+    size_t len = sizeof(small);
     struct tail tail;
 
-    if (value->kind == VALUE_INT && !(value->flags & VALUE_SUBCLASS)) {
-        if (!has_room(p, end, NUMBER_MAX_U64))
-            return NULL;
-        return put_i64(p, value->i);
-    }
-    if (value->kind == VALUE_INT) {
-        uint64_t v = value->i < 0 ? -(uint64_t)value->i : (uint64_t)value->i;
-
-        for (unsigned i = 0; i < sizeof(bytes); i++)
-            bytes[i] = (unsigned char)(v >> 8 * i);
-        magnitude = bytes;
+    if (value->kind == VALUE_BIG) {
+        magnitude = value->text.data;
+        len = value->text.len < VALUE_MAX_BIG ? value->text.len : VALUE_MAX_BIG;
+        is_cut = value->flags & VALUE_CUT || len < value->text.len;
+    } else {
         negative = value->i < 0;
-        is_cut = false;
-    }
-    if (len > VALUE_MAX_BIG) {
-        len = VALUE_MAX_BIG;
-        is_cut = true;
     }
     tail_make(&tail, value, is_cut, value->flags & VALUE_CUT ? value->full : value->text.len);
     if (!has_room(p, end, sizeof("{\"int\":\"\"") + 2 * len + 4 + tail.len))
         return NULL;
     p = PUT_LITERAL(p, "{\"int\":\"");
     p = put_hex(p, magnitude, len, negative);
+    p -= len == 0 && is_cut; /* nothing of the digits is known: "0x" */
     *p++ = '"';
     return put_tail(p, &tail);
 }
 
-static char *put_float(char *p, char *end, const struct value *value)
+static char *put_integer(char *p, char *end, const struct value *value)
+{
+    if (value->kind == VALUE_BIG || value->flags & VALUE_SUBCLASS)
+        return put_integer_object(p, end, value);
+    return has_room(p, end, NUMBER_MAX_U64) ? put_i64(p, value->i) : NULL;
+}
+
+static RARE char *put_float(char *p, char *end, const struct value *value)
 {
     bool wrapped = value->flags & VALUE_SUBCLASS || !isfinite(value->d);
     struct tail tail;
@@ -253,7 +253,7 @@ static char *put_float(char *p, char *end, const struct value *value)
     return put_tail(p, &tail);
 }
 
-static char *put_opaque(char *p, char *end, const struct value *value)
+static RARE char *put_opaque(char *p, char *end, const struct value *value)
 {
     uint64_t address = (uintptr_t)value->address;
 
@@ -267,7 +267,7 @@ static char *put_opaque(char *p, char *end, const struct value *value)
     return PUT_LITERAL(p, "\"}");
 }
 
-static char *put_code(char *p, char *end, const struct put *put)
+static RARE char *put_code(char *p, char *end, const struct put *put)
 {
     static const char keys[3][11] = {"{\"name\":", ",\"file\":", ",\"line\":"};
 
@@ -348,7 +348,7 @@ static char *put_items(char *p, char *end, const struct put *list, bool *ret_who
 }
 
 /* [..] or {"items":[..],...}, {"map":[..],...}, {"names":[..],"redacted":true,...} */
-static char *put_list(char *p, char *end, const struct put *put)
+static RARE char *put_list(char *p, char *end, const struct put *put)
 {
     const struct value *value = put->value;
     bool plain = value->kind == VALUE_LIST && put->redact != REDACT_ENV &&
