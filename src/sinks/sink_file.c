@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Appends records to a file: one file per session in a directory, or one file that all sessions
+ * share. The usual path is one write(2) between two atomic operations. Everything else happens
+ * under a mutex: after an error, and once in CHECK_INTERVAL records, because the program can close
+ * or replace our descriptor and anybody can remove the file without an error ever showing.
+ */
+#include "sinks/sink.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "sinks/file_place.h"
+#include "sinks/file_recover.h"
+#include "sinks/put.h"
+
+#define CHECK_INTERVAL 256
+#define SESSION_MAX 64
+#define TRIES_MAX 8 /* of one record: each finds another file, or makes one ready */
+
+/*
+ * What the usual path needs, in one word so that it is read and changed as one:
+ *   count       24 bits  records written through this descriptor since the last check
+ *   descriptor  20 bits  NONE: take the mutex first
+ *   generation  20 bits  changes with every new file
+ * A writer adds 1 after its write. The generation it then finds tells whether somebody opened
+ * another file meanwhile, and in whose account its record is.
+ */
+#define COUNT_MASK 0xffffffu
+#define FD_SHIFT 24
+#define FD_NONE 0xfffffu
+#define GENERATION_SHIFT 44
+
+struct sink_file {
+    struct sink base;
+    _Atomic uint64_t state;
+    _Atomic uint64_t lossy;  /* generation whose last records went nowhere */
+    _Atomic uint64_t size;   /* of the file, for rotation; about */
+    _Atomic bool guarded;    /* a write may raise SIGXFSZ */
+    _Atomic uint64_t astray; /* for take_back() */
+    uint64_t rotate_size;
+    uint32_t rotate_keep;
+
+    pthread_mutex_t lock; /* for all that follows */
+    struct file_place place;
+    char session[SESSION_MAX + 1];
+    int fd;
+    struct file_id id;
+    bool torn;         /* the file ends in a piece of a record */
+    off_t checked;     /* its size at the last check */
+    uint64_t suspects; /* records since then that are no longer in `state` */
+};
+
+static unsigned count_of(uint64_t state)
+{
+    return (unsigned)(state & COUNT_MASK);
+}
+
+static int fd_of(uint64_t state)
+{
+    unsigned fd = (unsigned)(state >> FD_SHIFT) & FD_NONE;
+
+    return fd == FD_NONE ? -1 : (int)fd;
+}
+
+static uint64_t generation_of(uint64_t state)
+{
+    return state >> GENERATION_SHIFT;
+}
+
+static uint64_t pack(uint64_t generation, int fd)
+{
+    uint64_t number = fd < 0 ? FD_NONE : (uint64_t)fd;
+
+    return generation << GENERATION_SHIFT | number << FD_SHIFT;
+}
+
+/* Publishes a descriptor (-1: none). Returns how many records were written since the last call. */
+static unsigned publish(struct sink_file *f, uint64_t generation, int fd)
+{
+    return count_of(atomic_exchange(&f->state, pack(generation, fd)));
+}
+
+/* From here until the next publish() all writers queue at the mutex. */
+static void close_gate(struct sink_file *f, uint64_t generation)
+{
+    f->suspects += publish(f, generation, -1);
+}
+
+static uint64_t current_generation(struct sink_file *f)
+{
+    return generation_of(atomic_load(&f->state));
+}
+
+static void note_limit(struct sink_file *f)
+{
+    struct rlimit limit;
+
+    atomic_store(&f->guarded,
+                 getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur != RLIM_INFINITY);
+}
+
+static int put_record(struct sink_file *f, int fd, const char *data, size_t len, size_t *ret_done)
+{
+    struct put put = {.fd = fd, .newline = f->place.shared, .patience = PUT_PATIENCE_MS};
+    struct put_guard guard;
+    int r;
+
+    if (!atomic_load_explicit(&f->guarded, memory_order_relaxed))
+        return put_all(&put, data, len, ret_done);
+    put_guard_enter(&guard);
+    r = put_all(&put, data, len, ret_done);
+    put_guard_leave(&guard, r);
+    return r;
+}
+
+/* The file was seen in its place, with `size` bytes: what was written before is not our worry. */
+static void note_checked(struct sink_file *f, off_t size)
+{
+    f->checked = size;
+    f->suspects = 0;
+    if (f->rotate_size)
+        atomic_store(&f->size, (uint64_t)size);
+    note_limit(f);
+}
+
+/*
+ * Puts `fd` in the place of the descriptor we had. If that number is still ours, the new file takes
+ * it over in one step: a thread that is about to write there writes into the new file, never into
+ * something the program opened in between. A number that is not ours any more is left alone.
+ */
+static int take_number(int old, bool ours, int fd)
+{
+    int moved;
+
+    if (ours && dup3(fd, old, O_CLOEXEC) >= 0) {
+        fd_close(fd);
+        return old;
+    }
+    if (old < PUT_FD_MIN)
+        return fd;
+    moved = fcntl(fd, F_DUPFD_CLOEXEC, old);
+    if (moved < 0)
+        return fd;
+    fd_close(fd);
+    return moved;
+}
+
+/* How many records since the last check are not lost. `to`: those of a deleted file are copied. */
+static uint64_t recover(struct sink_file *f, enum file_state was, int to)
+{
+    const char *session = f->place.shared ? f->session : NULL;
+    uint64_t found = 0;
+    int from;
+
+    if (was == FILE_DELETED) {
+        char name[sizeof("/proc/self/fd/") + 16];
+
+        (void)snprintf(name, sizeof(name), "/proc/self/fd/%d", f->fd);
+        from = open(name, O_RDONLY | O_CLOEXEC);
+    } else if (file_place_read(&f->place, &f->id, &from) < 0) {
+        from = -1;
+    }
+    if (from >= 0) {
+        struct put_guard guard;
+
+        put_guard_enter(&guard);
+        found = file_recover_tail(from, f->checked, session, to);
+        put_guard_leave(&guard, -EFBIG); /* one of many writes may have raised it */
+        fd_close(from);
+    }
+    return found;
+}
+
+/*
+ * Goes on in another file, because the one we have is `was`; FILE_HERE means that it is full. Mutex
+ * held. Returns 0 or -errno, and in either case how many records were lost. A file that was merely
+ * moved or is full stays in use if there is no other.
+ */
+static int change_file(struct sink_file *f, enum file_state was, uint64_t *ret_lost)
+{
+    uint64_t generation = current_generation(f), found = 0;
+    bool ours = was != FILE_GONE && was != FILE_FOREIGN, whole = was >= FILE_MOVED;
+    struct file_id id;
+    int fd = -1, r;
+
+    if (!whole)
+        atomic_store(&f->lossy, generation);
+    close_gate(f, generation + 1);
+    if (!ours && f->suspects > 0)
+        found = recover(f, was, -1); /* while the place still has the old file's name */
+    r = file_place_open(&f->place, &fd, &id);
+    if (r == 0 && was == FILE_DELETED && f->suspects > 0)
+        found = recover(f, was, fd);
+    *ret_lost = whole || found >= f->suspects ? 0 : f->suspects - found;
+    f->suspects = 0;
+    if (r < 0) {
+        /* A number that is ours stays open, so that nobody gets it while a writer may still use it;
+         * the next file takes it over. */
+        f->fd = ours ? f->fd : -1;
+        (void)publish(f, generation + 1, whole && !f->torn ? f->fd : -1);
+        return r;
+    }
+    f->fd = take_number(f->fd, ours, fd);
+    f->id = id;
+    f->torn = false;
+    f->checked = 0;
+    (void)file_place_look(&f->place, f->fd, &id, &f->checked);
+    note_checked(f, f->checked);
+    (void)publish(f, generation + 1, f->fd);
+    return 0;
+}
+
+/*
+ * After every CHECK_INTERVAL-th record: is the file still where it was? `generation` is the one
+ * that this record was counted in. Returns 0, or -errno if records were lost; *ret_again says that
+ * the caller's record was among them and is not in the account.
+ */
+static int check_file(struct sink_file *f, uint64_t generation, bool *ret_again)
+{
+    enum file_state state;
+    uint64_t lost = 0;
+    off_t size = 0;
+    int r = 0;
+
+    pthread_mutex_lock(&f->lock);
+    if (current_generation(f) != generation || f->torn)
+        goto out; /* somebody else has just looked */
+    /* Count first, size afterwards: what happens in between makes the account too large, not too
+     * small. */
+    f->suspects += count_of(atomic_fetch_and(&f->state, ~(uint64_t)COUNT_MASK));
+    state = file_place_look(&f->place, f->fd, &f->id, &size);
+    if (state == FILE_HERE) {
+        int flags = fcntl(f->fd, F_GETFL);
+
+        if (flags >= 0 && !(flags & O_APPEND))
+            (void)fcntl(f->fd, F_SETFL, flags | O_APPEND);
+        note_checked(f, size);
+        goto out;
+    }
+    r = change_file(f, state, &lost);
+    if (lost == 0) {
+        r = 0; /* if there is no other file, the next record will find out */
+    } else {
+        *ret_again = true;
+        (void)atomic_fetch_add(&f->astray, lost - 1);
+        if (r == 0 && lost > 1)
+            r = -ESTALE;
+    }
+out:
+    pthread_mutex_unlock(&f->lock);
+    return r;
+}
+
+/* The file is full. */
+static void rotate_file(struct sink_file *f, uint64_t generation)
+{
+    uint64_t lost;
+
+    pthread_mutex_lock(&f->lock);
+    if (current_generation(f) == generation && !f->torn &&
+        atomic_load(&f->size) >= f->rotate_size) {
+        int r = 0;
+
+        atomic_store(&f->size,
+                     0); /* if it cannot be rotated: until the next check tells the size */
+        if (f->place.shared)
+            r = file_place_retire(&f->place, f->fd, &f->id, f->rotate_keep);
+        if (r == 0 && change_file(f, FILE_HERE, &lost) == 0)
+            file_place_prune(&f->place, f->rotate_keep);
+    }
+    pthread_mutex_unlock(&f->lock);
+}
+
+/*
+ * A record was not written, or only `done` bytes of it. Returns 0 if it should be given again, or
+ * -errno.
+ */
+static int handle_fault(struct sink_file *f, uint64_t generation, size_t done, int error)
+{
+    enum file_state state;
+    uint64_t lost;
+    off_t size = 0;
+    int r = 0;
+
+    pthread_mutex_lock(&f->lock);
+    if (current_generation(f) != generation)
+        goto out;
+    f->suspects += count_of(atomic_fetch_and(&f->state, ~(uint64_t)COUNT_MASK));
+    state = file_place_look(&f->place, f->fd, &f->id, &size);
+    if (state != FILE_HERE) {
+        r = change_file(f, state, &lost);
+        (void)atomic_fetch_add(&f->astray, lost);
+        if (r == 0 && lost > 0)
+            r = -ESTALE;
+        if (r == 0 || state < FILE_MOVED)
+            goto out;
+    }
+    note_checked(f, size);
+    r = error;
+    if (done > 0 && !f->place.shared) {
+        f->torn = true;
+        close_gate(f, current_generation(f));
+    }
+out:
+    pthread_mutex_unlock(&f->lock);
+    return r;
+}
+
+/* Opens a file if there is none, and ends the line of a torn one. Returns 0 or -errno. */
+static int get_ready(struct sink_file *f)
+{
+    enum file_state state;
+    uint64_t lost = 0;
+    off_t size = 0;
+    size_t done;
+    int r = 0;
+
+    pthread_mutex_lock(&f->lock);
+    if (fd_of(atomic_load(&f->state)) >= 0)
+        goto out;
+    state = file_place_look(&f->place, f->fd, &f->id, &size);
+    if (state != FILE_HERE) {
+        r = change_file(f, state, &lost);
+        (void)atomic_fetch_add(&f->astray, lost);
+        if (r == 0 && lost > 0)
+            r = -ESTALE;
+        if (r == 0 || state < FILE_MOVED)
+            goto out;
+    }
+    if (f->torn)
+        r = put_record(f, f->fd, "\n", 1, &done);
+    if (r == 0) {
+        f->torn = false;
+        note_checked(f, size + 1);
+        (void)publish(f, current_generation(f), f->fd);
+    }
+out:
+    pthread_mutex_unlock(&f->lock);
+    return r;
+}
+
+/* A record was written. Returns as check_file(). */
+static int note_written(struct sink_file *f, uint64_t state, size_t len, bool *ret_again)
+{
+    uint64_t now = atomic_load(&f->state), generation = generation_of(state);
+
+    do {
+        if (generation_of(now) != generation) {
+            /* Another file since; ours went into the old one. */
+            *ret_again = atomic_load(&f->lossy) == generation;
+            return 0;
+        }
+    } while (!atomic_compare_exchange_weak(&f->state, &now, now + 1));
+    now++;
+    if (f->rotate_size && atomic_fetch_add(&f->size, len) + len >= f->rotate_size)
+        rotate_file(f, generation);
+    if (count_of(now) % CHECK_INTERVAL == 0)
+        return check_file(f, generation, ret_again);
+    return 0;
+}
+
+static int file_write(struct sink *sink, const char *data, size_t len)
+{
+    struct sink_file *f = (struct sink_file *)sink;
+    int saved = errno, r = 0, fault = -EIO;
+    bool again = true;
+
+    for (unsigned tries = 0; again && tries < TRIES_MAX; tries++) {
+        uint64_t state = atomic_load(&f->state);
+        size_t done;
+
+        if (fd_of(state) < 0) {
+            r = get_ready(f);
+            if (r < 0)
+                break;
+            continue;
+        }
+        again = false;
+        r = put_record(f, fd_of(state), data, len, &done);
+        if (r < 0) {
+            fault = r;
+            r = handle_fault(f, generation_of(state), done, r);
+            again = r == 0;
+        } else if (len > 1) { /* an empty line is no record */
+            r = note_written(f, state, len, &again);
+            again = again && r == 0;
+        }
+    }
+    errno = saved;
+    return r < 0 ? r : again ? fault : 0;
+}
+
+static uint64_t file_take_back(struct sink *sink)
+{
+    struct sink_file *f = (struct sink_file *)sink;
+
+    return atomic_exchange(&f->astray, 0);
+}
+
+static void begin_session(struct sink_file *f, const char *session)
+{
+    (void)snprintf(f->session, sizeof(f->session), "%s", session);
+    file_place_begin(&f->place, session);
+}
+
+static void file_after_fork(struct sink *sink, const char *session)
+{
+    struct sink_file *f = (struct sink_file *)sink;
+    int saved = errno;
+
+    (void)pthread_mutex_init(&f->lock, NULL);
+    if (!f->place.shared || f->fd < 0) {
+        /* Another thread may have been changing files: only what certainly is the log is closed. */
+        if (file_place_is(f->fd, &f->id))
+            fd_close(f->fd);
+        f->fd = -1;
+    }
+    begin_session(f, session);
+    f->torn = false;
+    f->suspects = 0;
+    atomic_store(&f->astray, 0);
+    (void)publish(f, current_generation(f) + 1, f->fd);
+    errno = saved;
+}
+
+static void file_close(struct sink *sink)
+{
+    struct sink_file *f = (struct sink_file *)sink;
+
+    if (!f)
+        return;
+    if (file_place_is(f->fd, &f->id))
+        fd_close(f->fd);
+    file_place_done(&f->place);
+    (void)pthread_mutex_destroy(&f->lock);
+    free(f);
+}
+
+static int file_open(const struct sink_config *config, const char *session, struct sink **ret,
+                     struct err *err)
+{
+    struct sink_file *f = calloc(1, sizeof(*f));
+    uint64_t lost;
+    int r;
+
+    if (!f)
+        return err_set(err, -ENOMEM, "out of memory");
+    r = file_place_init(&f->place, config->path, err);
+    if (r < 0) {
+        free(f);
+        return r;
+    }
+    f->base.ops = &sink_file_ops;
+    f->rotate_size = config->rotate_size;
+    f->rotate_keep = config->rotate_keep;
+    f->fd = -1;
+    (void)pthread_mutex_init(&f->lock, NULL);
+    (void)publish(f, 1, -1);
+    begin_session(f, session);
+    r = change_file(f, FILE_GONE, &lost);
+    if (r < 0) {
+        (void)err_set(err, r, "cannot open a log file at '%s': %s", config->path, strerror(-r));
+        file_close(&f->base);
+        return r;
+    }
+    *ret = &f->base;
+    return 0;
+}
+
+const struct sink_ops sink_file_ops = {
+    .name = "file",
+    .open = file_open,
+    .write = file_write,
+    .take_back = file_take_back,
+    .after_fork = file_after_fork,
+    .close = file_close,
+};
