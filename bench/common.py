@@ -14,7 +14,8 @@ HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parent
 sys.path.insert(0, str(SOURCE / "scripts"))
 
-from private_prefix import PrivatePrefix, clean_env, registered_minors  # noqa: E402,F401
+from private_prefix import PrivatePrefix, add_arguments, chosen_prefix  # noqa: E402,F401
+from private_prefix import clean_env, registered_minors  # noqa: E402,F401
 
 NULL_POLICY = 'profile: standard\nlog:\n  sinks:\n    - type: "null"\n'
 FILE_POLICY = 'profile: standard\nlog:\n  sinks:\n    - type: file\n      path: "%s/"\n'
@@ -23,11 +24,11 @@ FILE_POLICY = 'profile: standard\nlog:\n  sinks:\n    - type: file\n      path: 
 def parser(description, rounds):
     """The options that every bench has."""
     options = argparse.ArgumentParser(description=description)
-    options.add_argument("--prefix", required=True, help="a prefix that `make prefix` built")
-    options.add_argument("--minor", help="Python version to measure (default: 3.11)")
+    add_arguments(options)
     options.add_argument("--rounds", type=int, default=rounds, help="default: %(default)s")
     options.add_argument("--json", action="store_true", help="print one JSON document")
-    options.add_argument("--report", action="store_true", help="print only, do not check the limits")
+    options.add_argument("--report", action="store_true",
+                         help="print only, do not check the limits")
     return options
 
 
@@ -85,8 +86,10 @@ class Outcome:
                 "tables": [{"title": t, "head": h, "rows": r} for t, h, r in self.tables]}
 
 
-def finish(outcome, options):
-    """Prints as asked; the exit status of the bench."""
+def main(measure, options):
+    """Measures on the prefix that the options name and prints as asked; the exit status."""
+    with chosen_prefix(options) as options.prefix:
+        outcome = measure(options)
     if options.json:
         print(json.dumps(outcome.as_dict(), indent=1))
     else:

@@ -52,6 +52,7 @@ def measure(options):
         python = null_prefix.python
         preload = common.compile_preload(python, common.HERE / "empty_hook.c",
                                          scratch / "empty_hook.so")
+        with_preload = common.clean_env(LD_PRELOAD=str(preload))
         plain = [python, "-I", program, CALLS, BEST_OF, scratch]
 
         def run_file():
@@ -62,7 +63,7 @@ def measure(options):
 
         variants = {
             "no hook": lambda: common.run_json(plain),
-            "empty C hook": lambda: common.run_json(plain, common.clean_env(LD_PRELOAD=str(preload))),
+            "empty C hook": lambda: common.run_json(plain, with_preload),
             "empty Python hook": lambda: common.run_json(plain + ["pyhook"]),
             "spython, null sink": lambda: common.run_json(
                 [null_prefix.spython, program, CALLS, BEST_OF, scratch]),
@@ -70,11 +71,12 @@ def measure(options):
         }
         for variant in variants.values():  # bytecode of the big modules, page cache
             variant()
-        return evaluate(common.interleave(variants, options.rounds, "event_cost"), options)
+        results = common.interleave(variants, options.rounds, "event_cost")
+        return evaluate(results, options.rounds, null_prefix.minor)
 
 
-def evaluate(results, options):
-    outcome = Outcome("Cost of one event (CPython %s)" % (options.minor or "3.11"))
+def evaluate(results, rounds, minor):
+    outcome = Outcome("Cost of one event (CPython %s)" % minor)
 
     def pairs(case, variant, base):
         return [(a[case], b[case]) for a, b in zip(results[variant], results[base])]
@@ -98,7 +100,7 @@ def evaluate(results, options):
     rows = [[case] + ["%.0f" % statistics.median(r[case] for r in results[variant])
                       for variant in VARIANTS] for case in CASES]
     outcome.tables.append(("Gross nanoseconds per call (medians of %d rounds, each the best of %d "
-                           "inner loops)" % (options.rounds, BEST_OF), ["case"] + VARIANTS, rows))
+                           "inner loops)" % (rounds, BEST_OF), ["case"] + VARIANTS, rows))
     outcome.notes.append("The loop around the call is included in every figure. The file sink is "
                          "measured with %d calls, the others with %d." % (FILE_CALLS, CALLS))
     return outcome
@@ -106,7 +108,7 @@ def evaluate(results, options):
 
 def main():
     options = common.parser(__doc__, rounds=9).parse_args()
-    return common.finish(measure(options), options)
+    return common.main(measure, options)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,13 @@ import time
 import types
 
 # program -> arguments, repetitions: about a tenth of a second each
-PYPERFORMANCE = {"richards": ([], 2), "deltablue": ([], 25), "nbody": (["--iterations", "20000"], 1),
-                 "pickle": (["pickle", "--pure-python"], 20), "json_loads": ([], 150)}
+PYPERFORMANCE = {
+    "richards": ([], 2),
+    "deltablue": ([], 25),
+    "nbody": (["--iterations", "20000"], 1),
+    "pickle": (["pickle", "--pure-python"], 20),
+    "json_loads": ([], 150),
+}
 
 
 def calls():
@@ -130,7 +135,9 @@ def timed_loop(function):
 
 def main():
     best_of = int(sys.argv[1])
-    figures = {name: best(lambda: timed_loop(function), best_of) for name, function in LOOPS.items()}
+    figures = {}
+    for name, function in LOOPS.items():
+        figures[name] = best(lambda: timed_loop(function), best_of)
     if len(sys.argv) > 2:
         stand_in = types.ModuleType("pyperf")
         stand_in.Runner = Runner

@@ -18,14 +18,23 @@ BEST_OF = 5
 PYPERFORMANCE = "pyperformance==1.11.0"
 
 
+def quiet(*argv):
+    return subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL).returncode == 0
+
+
 def fetch_pyperformance(directory):
     """The benchmark programs from the package, without installing it. None if it cannot be had."""
-    done = subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
-                           "--no-cache-dir", "--disable-pip-version-check", "--dest",
-                           str(directory), PYPERFORMANCE], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    python = sys.executable
+    if not quiet(python, "-m", "pip", "--version"):
+        quiet(python, "-m", "venv", directory / "venv")
+        python = directory / "venv" / "bin" / "python"
+        if not python.exists():
+            return None
+    quiet(python, "-m", "pip", "download", "--no-deps", "--no-cache-dir",
+          "--disable-pip-version-check", "--dest", directory, PYPERFORMANCE)
     wheels = list(directory.glob("pyperformance-*.whl"))
-    if done.returncode != 0 or not wheels:
+    if not wheels:
         return None
     with zipfile.ZipFile(wheels[0]) as wheel:
         wheel.extractall(directory)
@@ -55,7 +64,7 @@ def measure(options):
         private.apply(common.FILE_POLICY % private.log)
         benchmarks = fetch_pyperformance(scratch)
         if benchmarks is None:
-            outcome.notes.append("pyperformance could not be downloaded: its programs were not run.")
+            outcome.notes.append("pyperformance could not be downloaded: not run.")
         arguments = [program, BEST_OF] + ([benchmarks] if benchmarks else [])
         variants = {"python3": lambda: common.run_json([private.python, "-I", *arguments]),
                     "spython": lambda: common.run_json([private.spython, *arguments])}
@@ -90,7 +99,7 @@ def measure(options):
 
 def main():
     options = common.parser(__doc__, rounds=15).parse_args()
-    return common.finish(measure(options), options)
+    return common.main(measure, options)
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def measure(options):
 
 def main():
     options = common.parser(__doc__, rounds=9).parse_args()
-    return common.finish(measure(options), options)
+    return common.main(measure, options)
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def main():
     parser = common.parser(__doc__, rounds=30)
     parser.add_argument("--all-minors", action="store_true", help="every registered version")
     options = parser.parse_args()
-    return common.finish(measure(options), options)
+    return common.main(measure, options)
 
 
 if __name__ == "__main__":

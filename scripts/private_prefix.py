@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A private copy of a built prefix, for the demo and the benches: its own policy, its own logs.
 Standard library only."""
+import contextlib
 import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[1]
 
 
 def clean_env(**more):
@@ -15,8 +18,34 @@ def clean_env(**more):
     return env
 
 
+def add_arguments(parser):
+    """Where the installation comes from: a prefix, or else a build directory."""
+    parser.add_argument("--prefix", help="a prefix that `make prefix` built")
+    parser.add_argument("build", nargs="?", default=os.environ.get("BUILD", "build"),
+                        help="without --prefix: the build directory (default: %(default)s)")
+    parser.add_argument("--minor", help="Python version (default: 3.11, or the newest)")
+
+
+@contextlib.contextmanager
+def chosen_prefix(options):
+    """The prefix that the options name; one that is made from a build directory is removed."""
+    if options.prefix:
+        yield Path(options.prefix).resolve()
+        return
+    build = SOURCE / options.build
+    if not (build / "build.ninja").exists():
+        raise SystemExit("%s: no build directory (run make build, or give --prefix)" % build)
+    with tempfile.TemporaryDirectory(prefix="spython-prefix-") as directory:
+        os.chmod(directory, 0o755)
+        done = subprocess.run([SOURCE / "scripts" / "make-prefix", build, directory],
+                              stdout=subprocess.DEVNULL)
+        if done.returncode != 0:
+            raise SystemExit("%s: make-prefix failed" % build)
+        yield Path(directory).resolve()
+
+
 def default_minor(prefix):
-    """The minor version to use if none is named: 3.11, which the figures are about, or the newest."""
+    """What is used if none is named: 3.11, which the figures are about, or the newest."""
     minors = registered_minors(prefix)
     if not minors:
         raise SystemExit("%s: no interpreter is registered (spythonctl interpreter add)" % prefix)
@@ -74,7 +103,8 @@ class PrivatePrefix:
         done = subprocess.run([self.ctl, "apply"], env=clean_env(), stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode != 0:
-            raise SystemExit("spythonctl apply: exit status %d\n%s" % (done.returncode, done.stdout))
+            raise SystemExit("spythonctl apply: exit status %d\n%s"
+                             % (done.returncode, done.stdout))
         return done.stdout
 
     def clear_logs(self):
