@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The `spythonctl check` verb: are the policy's sources right? */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "ctl/output.h"
+#include "ctl/policy_apply.h"
+
+static json_t *messages_json(const struct policy_messages *messages)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < messages->count; i++) {
+        const struct policy_message *message = &messages->items[i];
+        json_t *object = json_object();
+
+        json_object_set_new(object, "file", json_text(message->file ? message->file : ""));
+        json_object_set_new(object, "line", json_integer(message->line));
+        json_object_set_new(object, "column", json_integer(message->column));
+        json_object_set_new(object, "severity",
+                            json_string(message->severity == POLICY_WARNING ? "warning" : "error"));
+        json_object_set_new(object, "text", json_text(message->text));
+        if (message->hint)
+            json_object_set_new(object, "hint", json_text(message->hint));
+        json_array_append_new(array, object);
+    }
+    return array;
+}
+
+static int report(const struct ctl *ctl, const struct policy_messages *messages)
+{
+    if (ctl->flags & CTL_JSON) {
+        out_json(json_pack("{s:b, s:o}", "ok", messages->errors == 0, "messages",
+                           messages_json(messages)));
+        return messages->errors ? CTL_NEGATIVE : CTL_OK;
+    }
+    for (size_t i = 0; i < messages->count; i++)
+        policy_print_message(stdout, &messages->items[i]);
+    if (messages->errors == 0)
+        printf("%s: the policy's sources are right\n", safe(ctl->etc));
+    return messages->errors ? CTL_NEGATIVE : CTL_OK;
+}
+
+int cmd_check(struct ctl *ctl, int argc, char **argv)
+{
+    struct policy_messages messages = {0};
+    struct policy_compile_input input = {.serial = 1};
+    struct problem problem = {0};
+    struct err err = ERR_INIT;
+    CLEANUP_FREE void *data = NULL;
+    struct stat st;
+    size_t len;
+    int r, status;
+
+    if (argc > 0)
+        (void)snprintf(ctl->etc, sizeof(ctl->etc), "%s", argv[0]);
+    if (stat(ctl->etc, &st) < 0 || !S_ISDIR(st.st_mode)) {
+        problem_set(&problem, -ENOENT, "there is no such directory");
+        problem_todo(&problem, "name the directory that holds spython.yaml");
+        return problem_report(ctl->etc, &problem);
+    }
+    input.etc_dir = ctl->etc;
+    r = policy_compile(&input, &data, &len, &messages, &err);
+    if (r < 0 && messages.errors == 0) {
+        policy_messages_done(&messages);
+        problem_from_err(&problem, &err);
+        return problem_report(ctl->etc, &problem);
+    }
+    status = report(ctl, &messages);
+    policy_messages_done(&messages);
+    return status;
+}

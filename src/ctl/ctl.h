@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * spythonctl: what its verbs share. Each verb is one cmd_VERB.c with a run function that returns an
+ * exit status; ctl_main.c dispatches by the table from which --help is printed as well.
+ * Nothing here includes Python.h, and nothing below main() exits.
+ */
+#ifndef SPYTHON_CTL_CTL_H
+#define SPYTHON_CTL_CTL_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "ctl/problem.h"
+
+/* Options a verb may take. */
+enum ctl_flag {
+    CTL_JSON = 1,
+    CTL_DRY_RUN = 2,
+    CTL_STALE = 4,
+};
+
+#define CTL_ANY_NUMBER INT_MAX
+
+/* The installation that is worked on, and how. */
+struct ctl {
+    char prefix[PATH_MAX]; /* real path; "" for / */
+    char
+        state[PATH_MAX]; /* below it lie etc/spython and var/log/spython: the prefix, "" for /usr */
+    char etc[PATH_MAX];  /* directory of the policy */
+    uid_t owner;         /* of PREFIX/bin/spythonctl */
+    unsigned flags;      /* enum ctl_flag, as given */
+};
+
+struct ctl_verb {
+    const char *name;
+    const char *args; /* shown behind the name, "" for none */
+    const char *summary;
+    const char *details; /* shown by `help VERB` */
+    unsigned flags;      /* options it takes */
+    int min_args, max_args;
+    int (*run)(struct ctl *ctl, int argc, char **argv); /* returns an exit status */
+    const struct ctl_verb *subverbs;                    /* up to one without a name; or NULL */
+};
+
+/* Finds the installation: `prefix_option` (may be NULL) or that of the running executable. */
+int ctl_find_prefix(struct ctl *ctl, const char *prefix_option, struct problem *problem);
+
+/* malloc'ed "PREFIX/" + the formatted rest; ctl_state_path() is the same for etc/ and var/. */
+char *ctl_path(const struct ctl *ctl, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+char *ctl_state_path(const struct ctl *ctl, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Name of the owner for people: "root", or "uid 1001". Valid until the next call. */
+const char *ctl_owner_name(const struct ctl *ctl);
+
+int cmd_interpreter_add(struct ctl *ctl, int argc, char **argv);
+int cmd_interpreter_list(struct ctl *ctl, int argc, char **argv);
+int cmd_interpreter_remove(struct ctl *ctl, int argc, char **argv);
+int cmd_interpreter_check(struct ctl *ctl, int argc, char **argv);
+int cmd_interpreter_default(struct ctl *ctl, int argc, char **argv);
+int cmd_venv_adopt(struct ctl *ctl, int argc, char **argv);
+int cmd_venv_list(struct ctl *ctl, int argc, char **argv);
+int cmd_venv_remove(struct ctl *ctl, int argc, char **argv);
+int cmd_check(struct ctl *ctl, int argc, char **argv);
+int cmd_apply(struct ctl *ctl, int argc, char **argv);
+int cmd_rollback(struct ctl *ctl, int argc, char **argv);
+int cmd_show(struct ctl *ctl, int argc, char **argv);
+int cmd_status(struct ctl *ctl, int argc, char **argv);
+int cmd_ps(struct ctl *ctl, int argc, char **argv);
+
+#endif

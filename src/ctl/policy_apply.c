@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every change of policy.bin goes through here. At each moment there is a whole policy in place:
+ * the new one is on disk before the old one is moved on. */
+#include "ctl/policy_apply.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "ctl/files.h"
+#include "ctl/output.h"
+#include "ctl/policy_view.h"
+
+char *policy_path(const struct ctl *ctl, unsigned number)
+{
+    if (number == 0)
+        return must_format("%s/policy.bin", ctl->etc);
+    return must_format("%s/policy.bin.%u", ctl->etc, number);
+}
+
+char *policy_undone_path(const struct ctl *ctl)
+{
+    return must_format("%s/policy.bin.undone", ctl->etc);
+}
+
+int policy_in_force(const struct ctl *ctl, struct policy *ret, bool *ret_built_in,
+                    struct problem *problem)
+{
+    CLEANUP_FREE char *path = policy_path(ctl, 0);
+    struct err err = ERR_INIT;
+    int r = policy_load(path, ctl->owner, ret, &err);
+
+    *ret_built_in = r == -ENOENT;
+    if (r == -ENOENT)
+        r = policy_builtin(ret, &err);
+    return r < 0 ? problem_from_err(problem, &err) : 0;
+}
+
+int policy_lock(const struct ctl *ctl, struct problem *problem)
+{
+    CLEANUP_FREE char *path = must_format("%s/.lock", ctl->etc);
+    int fd = file_lock(path, problem);
+
+    if (fd == -ENOENT) {
+        problem_set(problem, -ENOENT, "there is no directory '%s'", ctl->etc);
+        return problem_todo(problem, "make it, or install spython again");
+    }
+    return fd;
+}
+
+int policy_check_sources(const struct ctl *ctl, struct problem *problem)
+{
+    struct offenders offenders = {0};
+    int r;
+
+    offenders_look_above(&offenders, ctl->etc, ctl->owner);
+    offenders_walk(&offenders, ctl->etc, ctl->owner);
+    r = offenders_problem(&offenders, problem);
+    offenders_done(&offenders);
+    return r;
+}
+
+static uint64_t serial_of(const struct ctl *ctl, const char *path)
+{
+    struct policy policy;
+    struct err err = ERR_INIT;
+    uint64_t serial;
+
+    if (policy_load(path, ctl->owner, &policy, &err) < 0)
+        return 0; /* absent or damaged: it was not in force under any number that counts */
+    serial = policy.serial;
+    policy_done(&policy);
+    return serial;
+}
+
+uint64_t policy_next_serial(const struct ctl *ctl)
+{
+    CLEANUP_FREE char *undone = policy_undone_path(ctl);
+    uint64_t highest = serial_of(ctl, undone);
+
+    for (unsigned i = 0; i <= POLICY_HISTORY; i++) {
+        CLEANUP_FREE char *path = policy_path(ctl, i);
+        uint64_t serial = serial_of(ctl, path);
+
+        if (serial > highest)
+            highest = serial;
+    }
+    return highest + 1;
+}
+
+void policy_print_message(FILE *stream, const struct policy_message *message)
+{
+    (void)fprintf(stream, "%s", safe(message->file ? message->file : "policy"));
+    if (message->line > 0)
+        (void)fprintf(stream, ":%u:%u", message->line, message->column > 0 ? message->column : 1);
+    (void)fprintf(stream, ": %s: %s\n", message->severity == POLICY_WARNING ? "warning" : "error",
+                  safe(message->text));
+    if (message->hint)
+        (void)fprintf(stream, "    hint: %s\n", safe(message->hint));
+}
+
+/* One compilation; messages and data are the caller's. */
+static int compile(const struct ctl *ctl, const char *more_venv, uint64_t serial, int64_t applied,
+                   void **ret_data, size_t *ret_len, struct policy_messages *messages,
+                   struct problem *problem)
+{
+    const struct policy_compile_input input = {
+        .etc_dir = ctl->etc,
+        .venvs = more_venv ? &more_venv : NULL,
+        .venv_count = more_venv ? 1 : 0,
+        .serial = serial,
+        .applied = applied,
+    };
+    struct err err = ERR_INIT;
+    int r = policy_compile(&input, ret_data, ret_len, messages, &err);
+
+    if (r < 0 && messages->errors > 0) {
+        problem_set(problem, -EINVAL, "its sources have %zu error%s", messages->errors,
+                    messages->errors == 1 ? "" : "s");
+        return problem_todo(problem, "correct them; spythonctl check looks at them again");
+    }
+    return r < 0 ? problem_from_err(problem, &err) : 0;
+}
+
+/* An artefact that does not load must never be put in force, whoever is to blame. */
+static int prove_it_loads(const void *data, size_t len, struct problem *problem)
+{
+    struct policy policy;
+    struct err err = ERR_INIT;
+    int r = policy_load_memory(data, len, &policy, &err);
+
+    if (r < 0) {
+        problem_set(problem, -EBADMSG, "the compiled policy does not load: %s", err.msg);
+        return problem_todo(problem, "nothing was changed; please report this error of spythonctl");
+    }
+    policy_done(&policy);
+    return 0;
+}
+
+int policy_compile_sources(const struct ctl *ctl, const char *more_venv, uint64_t serial,
+                           int64_t applied, FILE *stream, void **ret_data, size_t *ret_len,
+                           struct problem *problem)
+{
+    struct policy_messages messages = {0};
+    CLEANUP_FREE void *data = NULL;
+    size_t len = 0;
+    int r = compile(ctl, more_venv, serial, applied, &data, &len, &messages, problem);
+
+    for (size_t i = 0; i < messages.count; i++)
+        policy_print_message(stream, &messages.items[i]);
+    policy_messages_done(&messages);
+    if (r == 0)
+        r = prove_it_loads(data, len, problem);
+    if (r < 0)
+        return r;
+    *ret_data = STEAL(data);
+    *ret_len = len;
+    return 0;
+}
+
+/* policy.bin.1 becomes policy.bin.2 and so on; the oldest goes. */
+static void move_history_on(const struct ctl *ctl)
+{
+    for (unsigned i = POLICY_HISTORY; i > 1; i--) {
+        CLEANUP_FREE char *from = policy_path(ctl, i - 1);
+        CLEANUP_FREE char *to = policy_path(ctl, i);
+
+        (void)rename(from, to); /* a gap in the history is no reason not to apply */
+    }
+}
+
+/* A second name for the policy in force, so that it never has none. */
+static int keep_in_force_as(const struct ctl *ctl, const char *kept, struct problem *problem)
+{
+    CLEANUP_FREE char *path = policy_path(ctl, 0);
+
+    (void)unlink(kept); /* link() does not replace */
+    if (link(path, kept) < 0 && errno != ENOENT)
+        return problem_set(problem, -errno, "cannot keep the policy in force as '%s': %s", kept,
+                           strerror(errno));
+    return 0;
+}
+
+int policy_install(const struct ctl *ctl, const void *data, size_t len, struct problem *problem)
+{
+    CLEANUP_FREE char *path = policy_path(ctl, 0);
+    CLEANUP_FREE char *first = policy_path(ctl, 1);
+    CLEANUP_FREE char *fresh = must_format("%s/.policy.bin.new", ctl->etc);
+    int r = file_replace(fresh, data, len, problem);
+
+    if (r < 0)
+        return r;
+    move_history_on(ctl);
+    r = keep_in_force_as(ctl, first, problem);
+    if (r == 0 && rename(fresh, path) < 0)
+        r = problem_set(problem, -errno, "cannot write it: %s", strerror(errno));
+    if (r < 0) {
+        (void)unlink(fresh); /* the error that matters is already set */
+        return r;
+    }
+    return file_sync_directory(path, problem);
+}
+
+static bool same_artefact(const struct policy *in_force, const void *data, size_t len)
+{
+    return in_force->map && in_force->map_len == len && memcmp(in_force->map, data, len) == 0;
+}
+
+enum sources_state policy_compare_sources(const struct ctl *ctl, const struct policy *in_force)
+{
+    struct policy_messages messages = {0};
+    struct problem problem = {0};
+    CLEANUP_FREE void *data = NULL;
+    size_t len = 0;
+    int r =
+        compile(ctl, NULL, in_force->serial, in_force->applied, &data, &len, &messages, &problem);
+
+    policy_messages_done(&messages);
+    if (r == -EINVAL)
+        return SOURCES_WRONG;
+    if (r < 0)
+        return SOURCES_UNKNOWN;
+    return same_artefact(in_force, data, len) ? SOURCES_SAME : SOURCES_CHANGED;
+}
+
+/* What changes from `before` (NULL: none that is usable) to the artefact. */
+static void print_changes(const struct policy *before, const void *data, size_t len)
+{
+    struct policy after;
+    struct err err = ERR_INIT;
+
+    if (!before) {
+        printf("the policy in force is unusable and will be replaced\n");
+        return;
+    }
+    if (policy_load_memory(data, len, &after, &err) < 0)
+        return; /* it has just been proved to load */
+    if (view_print_changes(before, &after) == 0)
+        printf("no setting changes\n");
+    policy_done(&after);
+}
+
+int policy_apply_sources(const struct ctl *ctl, bool dry_run, struct problem *problem)
+{
+    struct policy in_force = {0};
+    struct problem unusable = {0};
+    CLEANUP_FREE void *data = NULL;
+    bool built_in = false, has_before;
+    uint64_t serial;
+    size_t len = 0;
+    int r = policy_check_sources(ctl, problem);
+
+    if (r < 0)
+        return r;
+    serial = policy_next_serial(ctl);
+    r = policy_compile_sources(ctl, NULL, serial, time(NULL), stderr, &data, &len, problem);
+    if (r < 0)
+        return r;
+    has_before = policy_in_force(ctl, &in_force, &built_in, &unusable) == 0;
+    if (has_before && !built_in && policy_compare_sources(ctl, &in_force) == SOURCES_SAME) {
+        printf("nothing to apply: policy %" PRIu64 " is in force and says the same\n",
+               in_force.serial);
+    } else {
+        print_changes(has_before ? &in_force : NULL, data, len);
+        if (!dry_run)
+            r = policy_install(ctl, data, len, problem);
+        if (r == 0 && !dry_run)
+            printf("applied: policy %" PRIu64 " is in force for new processes\n", serial);
+    }
+    if (has_before)
+        policy_done(&in_force);
+    return r;
+}
