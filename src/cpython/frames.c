@@ -19,9 +19,9 @@
 #endif
 #include "cpython/frames.h"
 #if PY_VERSION_HEX >= 0x030E0000
-#include "internal/pycore_interpframe.h"
+#include <internal/pycore_interpframe.h>
 #elif PY_VERSION_HEX >= 0x030B0000
-#include "internal/pycore_frame.h"
+#include <internal/pycore_frame.h>
 #endif
 
 #if PY_VERSION_HEX >= 0x030B0000

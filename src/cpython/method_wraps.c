@@ -151,7 +151,7 @@ static bool wrap_loads(void)
     return real_loads || real_loads_kw;
 }
 
-static bool wrap_frozen(struct thread_context *context)
+static bool wrap_frozen(void)
 {
     PyMethodDef *m;
 
@@ -170,29 +170,37 @@ static bool wrap_frozen(struct thread_context *context)
         real_frozen_kw = (keyword_function)(void (*)(void))m->ml_meth;
         m->ml_meth = (PyCFunction)(void (*)(void))wrapped_frozen_kw;
     }
-    /* importlib itself was made before anything could be wrapped. */
-    for (const char *const *name = (const char *const[]){"_frozen_importlib",
-                                                         "_frozen_importlib_external", "zipimport",
-                                                         NULL};
-         *name; name++) {
-        PyObject *modules = PyImport_GetModuleDict();
-        PyObject *module = modules ? PyDict_GetItemString(modules, *name) : NULL;
+    return true;
+}
 
-        if (module && PyModule_Check(module))
-            code_mark_approve_module(context, PyModule_GetDict(module));
-        PyErr_Clear();
-    }
+static PyObject *module_dict(const char *name)
+{
+    PyObject *modules = PyImport_GetModuleDict();
+    PyObject *module = modules ? PyDict_GetItemString(modules, name) : NULL;
+
+    PyErr_Clear();
+    return module && PyModule_Check(module) ? PyModule_GetDict(module) : NULL;
+}
+
+/* importlib itself was made before anything could be wrapped. It is whole when its last function is
+ * there; the first module that comes from a file (encodings) is imported after that. */
+static bool approve_importlib(struct thread_context *context)
+{
+    PyObject *external = module_dict("_frozen_importlib_external");
+    PyObject *last = external ? PyDict_GetItemString(external, "_install") : NULL;
+
+    PyErr_Clear();
+    if (!last)
+        return false;
+    code_mark_approve_module(context, module_dict("_frozen_importlib"));
+    code_mark_approve_module(context, external);
     return true;
 }
 
 bool method_wraps_install(struct thread_context *context)
 {
     bool audit = wrap_audit(), compile = wrap_compile(), loads = wrap_loads();
-    PyObject *modules = PyImport_GetModuleDict();
+    bool frozen = wrap_frozen();
 
-    /* importlib is whole when zipimport is there; encodings, the first file, comes after it. */
-    if (!audit || !compile || !loads || !modules ||
-        !PyDict_GetItemString(modules, "_frozen_importlib_external"))
-        return false;
-    return wrap_frozen(context);
+    return audit && compile && loads && frozen && approve_importlib(context);
 }

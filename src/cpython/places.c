@@ -57,7 +57,6 @@ static void resolve(struct code_mark mark, const struct frame_ref *ref, struct p
     frame.line = PyCode_Addr2Line(ref->code, ref->lasti);
     if (frame.line < 0)
         frame.line = 0;
-    slot->id = mark.id;
     slot->lasti = ref->lasti;
     slot->is_library = is_library_file(&frame.file, mark.approved);
     slot->json_len = (uint16_t)record_frame_encode(&frame, slot->json, sizeof(slot->json));
@@ -82,12 +81,14 @@ static const struct place_slot *find_place(struct thread_context *context,
                                            const struct frame_ref *ref, unsigned depth)
 {
     struct code_mark mark = code_mark_get(context, ref->code);
-    struct place_slot *slot = &context->places[slot_index(mark.id, ref->lasti)];
+    uint64_t id = mark.id << 1 | mark.approved; /* approval may come after the first look */
+    struct place_slot *slot = &context->places[slot_index(id, ref->lasti)];
 
-    if (slot->id == mark.id && slot->lasti == ref->lasti && mark.id)
+    if (slot->id == id && slot->lasti == ref->lasti && mark.id)
         return slot;
     slot = &context->scratch[depth];
     resolve(mark, ref, slot);
+    slot->id = mark.id ? id : 0;
     if (depth >= context->scratch_used)
         context->scratch_used = depth + 1;
     return slot;

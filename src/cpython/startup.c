@@ -268,10 +268,18 @@ static enum start_kind parsed_kind(const PyConfig *config)
     return START_STDIN;
 }
 
+/* The script's name in the bytes that it came in. CPython has cut config->argv to begin with it; its
+ * own encoder needs an interpreter from 3.12 on. NULL if there is no script. */
+static const char *script_argument(const struct startup *s, const PyConfig *config)
+{
+    Py_ssize_t at = s->argc - config->argv.length;
+
+    return config->run_filename && at > 0 && at < s->argc ? s->argv[at] : NULL;
+}
+
 static int take_script(struct startup *s, const PyConfig *config)
 {
-    char *path;
-    int fd;
+    const char *path = script_argument(s, config);
 
     if (s->kind == START_SCRIPT)
         return s->script_fd;
@@ -279,32 +287,24 @@ static int take_script(struct startup *s, const PyConfig *config)
     if (s->kind != START_PYTHON || parsed_kind(config) != START_SCRIPT || config->inspect ||
         config->skip_source_first_line)
         return -1;
-    path = Py_EncodeLocale(config->run_filename, NULL);
-    fd = path ? s->open_script(s->ctx, path) : -1;
-    PyMem_Free(path);
-    return fd;
+    return path ? s->open_script(s->ctx, path) : -1;
 }
 
-static char *path0_of(const PyConfig *config)
+static char *path0_of(const struct startup *s, const PyConfig *config)
 {
-    char *path, *directory;
+    const char *path = script_argument(s, config);
 
 #if MINOR_3(11)
     if (config->safe_path)
         return NULL;
 #endif
-    if (config->isolated || !config->run_filename)
-        return NULL;
-    path = Py_EncodeLocale(config->run_filename, NULL);
-    directory = path ? main_script_directory(path) : NULL;
-    PyMem_Free(path);
-    return directory;
+    return config->isolated || !path ? NULL : main_script_directory(path);
 }
 
 static int run_script(struct startup *s, PyConfig *config, int fd)
 {
     wchar_t *filename = wcsdup(config->run_filename);
-    char *path0 = path0_of(config);
+    char *path0 = path0_of(s, config);
     bool interrupted = false, ready;
     PyStatus status = PyStatus_Ok();
     int result = 1;
