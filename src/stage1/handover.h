@@ -20,8 +20,9 @@
  * Guard: a python3 that runs without our core must refuse to start. So argv[1] is replaced by a
  * string of the same length that begins with "-" and goes on with byte 0x01 ("unknown option",
  * exit status 2), and the core puts the original bytes back in place: the process title is then
- * exactly what it was, byte for byte. If there is no argv[1], or it is shorter than two bytes, the
- * string "--spython" is inserted as argv[1] and the core takes it out again.
+ * exactly what it was, byte for byte. If there is no argv[1], or it is shorter than two bytes or
+ * longer than HANDOVER_ARGUMENT_MAX (a variable cannot hold much more than 128 KiB), the string
+ * "--spython" is inserted as argv[1] and the core takes it out again.
  */
 #ifndef SPYTHON_STAGE1_HANDOVER_H
 #define SPYTHON_STAGE1_HANDOVER_H
@@ -31,6 +32,8 @@
 #define HANDOVER_GUARD "--spython"
 #define HANDOVER_GUARD_BYTE '\001'
 #define HANDOVER_REMOVED_MAX 4096
+#define HANDOVER_ARGUMENT_MAX 65536 /* a longer first argument is not replaced */
+#define HANDOVER_VALUE_MAX 98304    /* of the whole value; the kernel's limit is 131072 */
 
 /* Exit statuses of ours (spython(1)). */
 #define EXIT_SPY_USAGE 64    /* command line refused */

@@ -30,7 +30,7 @@ struct interpreter_record {
     char stdlib[1024];      /* directory that holds os.py */
     char platlibdir[64];    /* sys.platlibdir, "" before 3.9 */
     uint32_t path_count;
-    uint32_t debug_build; /* 1: Py_DEBUG */
+    uint32_t debug_build;                    /* 1: Py_DEBUG */
     char paths[INTERPRETER_MAX_PATHS][1024]; /* sys.path: zip, stdlib, lib-dynload */
 };
 
