@@ -29,7 +29,8 @@ static bool find_password(const struct text *text, bool cut, size_t *from, size_
             *to = at;
             return true;
         }
-        i = j - 1; /* the next may begin right here */
+        if (j > i + 2)
+            i = j - 1; /* the next may begin right there */
     }
     return false;
 }
