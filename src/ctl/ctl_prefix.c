@@ -69,7 +69,8 @@ int ctl_find_prefix(struct ctl *ctl, const char *prefix_option, struct problem *
     return 0;
 }
 
-static char *path_below(const char *root, const char *fmt, va_list ap)
+static __attribute__((format(printf, 2, 0))) char *path_below(const char *root, const char *fmt,
+                                                              va_list ap)
 {
     char *rest = must_vformat(fmt, ap);
     char *path = must_format("%s/%s", root, rest);

@@ -35,7 +35,7 @@ static int inspect_mode(int fd, const struct stat *st, struct problem *problem)
         problem_set(problem, UNFIT, "has a set-user-ID or set-group-ID bit");
         return problem_todo(problem, "chmod ug-s it: it would run without spython's core");
     }
-    if (fgetxattr(fd, "security.capability", NULL, 0) > 0) {
+    if (fgetxattr(fd, "security.capability", NULL, 0) >= 0) {
         problem_set(problem, UNFIT, "has file capabilities");
         return problem_todo(problem, "setcap -r it: it would run without spython's core");
     }

@@ -102,17 +102,21 @@ bool session_read_maps(const char *maps, const struct session_paths *paths, stru
     return has_core;
 }
 
+/* The name is spython-TIME-PID-SESSION.jsonl, after a rotation spython-TIME-PID-SESSION.N.jsonl. */
 bool session_of_log(const char *path, char id[RECORD_SESSION_DIGITS + 1])
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    const char *end = strstr(name, ".jsonl"), *digits;
+    const char *dash = strrchr(name, '-'), *rest;
 
-    if (!end || strncmp(name, "spython-", 8) != 0 || end - name < RECORD_SESSION_DIGITS + 8)
+    if (!dash || strncmp(name, "spython-", 8) != 0 ||
+        strspn(dash + 1, "0123456789abcdef") != RECORD_SESSION_DIGITS)
         return false;
-    digits = end - RECORD_SESSION_DIGITS;
-    if (digits[-1] != '-' || strspn(digits, "0123456789abcdef") != RECORD_SESSION_DIGITS)
+    rest = dash + 1 + RECORD_SESSION_DIGITS;
+    if (rest[0] == '.' && rest[1] >= '0' && rest[1] <= '9')
+        rest += 1 + strspn(rest + 1, "0123456789");
+    if (strcmp(rest, ".jsonl") != 0 && strcmp(rest, ".jsonl (deleted)") != 0)
         return false;
-    memcpy(id, digits, RECORD_SESSION_DIGITS);
+    memcpy(id, dash + 1, RECORD_SESSION_DIGITS);
     id[RECORD_SESSION_DIGITS] = '\0';
     return true;
 }
