@@ -33,7 +33,7 @@ def prefix():
 @pytest.fixture(scope="session")
 def workspace():
     """A directory that every user can traverse, unlike pytest's own: some tests run as nobody."""
-    path = Path(tempfile.mkdtemp(prefix="spython-e2e-"))
+    path = Path(tempfile.mkdtemp(prefix="e2e-"))
     path.chmod(0o755)
     yield path
     shutil.rmtree(path, ignore_errors=True)
