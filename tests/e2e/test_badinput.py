@@ -351,14 +351,14 @@ def test_log_directory_missing(sp_one, victim):
 
 
 def test_log_sink_required(sp_one, victim):
-    sp_one.apply("profile: standard\nlog:\n  sinks:\n    - kind: file\n      path: %s/\n      on_failure: stop\n"
+    sp_one.apply("profile: standard\nlog:\n  sinks:\n    - type: file\n      path: %s/\n      on_failure: stop\n"
                  % (victim.work / "nowhere"))
     assert_refused(sp_one.run(victim.script), harness.IO)
     assert not victim.marker.exists()
 
 
 def test_log_sink_counted(sp_one, victim):
-    sp_one.apply("profile: standard\nlog:\n  sinks:\n    - kind: file\n      path: %s/\n      on_failure: count\n"
+    sp_one.apply("profile: standard\nlog:\n  sinks:\n    - type: file\n      path: %s/\n      on_failure: count\n"
                  % (victim.work / "nowhere"))
     assert sp_one.run(victim.script)[:3] == (0, b"ran\n", b"")
     assert victim.marker.exists()

@@ -189,7 +189,7 @@ def all_numbers_accounted(records):
     return lost
 
 
-COUNT = "profile: standard\nlog:\n  sinks:\n    - kind: file\n      path: %s/\n      on_failure: %s\n"
+COUNT = "profile: standard\nlog:\n  sinks:\n    - type: file\n      path: %s/\n      on_failure: %s\n"
 
 
 @pytest.fixture
