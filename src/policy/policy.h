@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The compiled policy as the core and spythonctl see it. Loading maps policy.bin and checks it; it
+ * The compiled policy as the core and spythonctl see it. Loading reads policy.bin and checks it; it
  * parses no text. policy_format.h says how it lies on disk, policy_compile.h (spythonctl only) how
- * it is made. All pointers lead into the mapping, which lives as long as the struct policy.
+ * it is made. All pointers lead into memory that lives as long as the struct policy.
  */
 #ifndef SPYTHON_POLICY_POLICY_H
 #define SPYTHON_POLICY_POLICY_H
@@ -29,14 +29,14 @@ const char *profile_name(enum profile profile); /* "strict", "standard", "observ
 
 /* What may be started besides a script file (standard, strict; observe allows all of it). */
 enum entry_flag {
-    ENTRY_COMMAND = 1,      /* -c */
-    ENTRY_STDIN = 2,        /* "-" and no script at all with stdin not a terminal */
-    ENTRY_INTERACTIVE = 4,  /* no script at all on a terminal, -i */
-    ENTRY_DIRECTORY = 8,    /* directory with __main__.py */
-    ENTRY_ZIP = 16,         /* zip file with __main__.py */
-    ENTRY_ANY_MODULE = 32,  /* -m with any module; otherwise see entry_modules */
-    ENTRY_USER_SITE = 64,   /* the user's own site-packages below HOME */
-    ENTRY_OPTIONS = 128,    /* every option of python3, not only -B -E -I -s -P -u */
+    ENTRY_COMMAND = 1,     /* -c */
+    ENTRY_STDIN = 2,       /* "-" and no script at all with stdin not a terminal */
+    ENTRY_INTERACTIVE = 4, /* no script at all on a terminal, -i */
+    ENTRY_DIRECTORY = 8,   /* directory with __main__.py */
+    ENTRY_ZIP = 16,        /* zip file with __main__.py */
+    ENTRY_ANY_MODULE = 32, /* -m with any module; otherwise see entry_modules */
+    ENTRY_USER_SITE = 64,  /* the user's own site-packages below HOME */
+    ENTRY_OPTIONS = 128,   /* every option of python3, not only -B -E -I -s -P -u */
 };
 
 struct policy_strings {
@@ -77,7 +77,8 @@ struct policy_settings {
     const char *app; /* "" for the host's own settings */
     enum profile profile;
 
-    /* Which processes: an app matches if everything it names matches. For the host all are empty. */
+    /* Which processes: an app matches if everything it names matches. For the host all are empty.
+     */
     const char *match_script; /* real path of the script, or "" */
     const char *match_venv;   /* real path of a listed root, or "" */
     int64_t match_uid;        /* -1: any */
@@ -92,10 +93,10 @@ struct policy_settings {
 
     const struct sink_config *sinks;
     uint32_t sink_count;
-    const char *host;       /* name of this host in records; "" asks the kernel */
-    enum level stack_level; /* records of this level and worse carry a stack */
-    uint32_t stack_frames;  /* at most RECORD_MAX_FRAMES */
-    uint32_t source_max;    /* bytes of dynamic code per record, at most 32768 */
+    const char *host;             /* name of this host in records; "" asks the kernel */
+    enum level stack_level;       /* records of this level and worse carry a stack */
+    uint32_t stack_frames;        /* at most RECORD_MAX_FRAMES */
+    uint32_t source_max;          /* bytes of dynamic code per record, at most POLICY_MAX_SOURCE */
     struct policy_strings redact; /* "EVENT:ARGUMENT" pairs whose values are hidden */
 
     const struct policy_denial *denials;
@@ -103,8 +104,9 @@ struct policy_settings {
 };
 
 struct policy {
-    const void *map; /* NULL: the built-in policy */
+    const void *map; /* the file, for `spythonctl ps` to see; NULL: not from a file */
     size_t map_len;
+    void *bytes;                 /* what was read from the file, which is what was checked */
     uint8_t digest[DIGEST_SIZE]; /* of the artefact without its header's digest field */
     uint64_t serial;             /* counts the applies of this prefix; 0: built in */
     int64_t applied;             /* seconds since 1970 */
@@ -116,13 +118,15 @@ struct policy {
 };
 
 #define POLICY_MAX_SIZE (64u << 20)
+#define POLICY_MAX_SOURCE 32768u /* most that source_max can be */
 
 /*
  * Loads PREFIX/etc/spython/policy.bin. `owner` is the owner of the spython executable.
- * Returns 0; then policy_done() frees. -ENOENT: there is none, use policy_builtin(). Everything else
- * means "stop" (exit status 78): -EPERM (foreign owner, writable for others, not a regular file, a
- * symlink, directory chain), -EBADMSG (damaged, wrong checksum), -EPROTO (a format that this build
- * does not read), other -errno. `err` holds one line. Checks are made on the opened file.
+ * Returns 0; then policy_done() frees. -ENOENT: there is none, use policy_builtin(). Everything
+ * else means "stop" (exit status 78): -EPERM (foreign owner, writable for others, not a regular
+ * file, a symlink, directory chain), -EBADMSG (damaged, wrong checksum), -EPROTO (a format that
+ * this build does not read), other -errno. `err` holds one line. Checks are made on the opened
+ * file.
  */
 int policy_load(const char *path, uid_t owner, struct policy *ret, struct err *err);
 
@@ -136,9 +140,9 @@ int policy_builtin(struct policy *ret, struct err *err);
 
 void policy_done(struct policy *policy);
 
-/* Settings that hold for a process. `script` and `venv` are real paths, "" if none. The most specific
- * match wins (script before venv before user); apply refuses policies in which two apps could match
- * equally. Never NULL. */
+/* Settings that hold for a process. `script` and `venv` are real paths, "" if none. The most
+ * specific match wins (script before venv before user); apply refuses policies in which two apps
+ * could match equally. Never NULL. */
 const struct policy_settings *policy_find(const struct policy *policy, const char *script,
                                           const char *venv, uid_t uid);
 

@@ -34,7 +34,7 @@ struct policy_messages {
 void policy_messages_done(struct policy_messages *messages);
 
 struct policy_compile_input {
-    const char *etc_dir;     /* spython.yaml, apps.d/NAME.yml, venvs.list; each may be missing */
+    const char *etc_dir;      /* spython.yaml, apps.d/NAME.yml, venvs.list; each may be missing */
     const char *const *venvs; /* more adopted roots, e.g. the one being adopted; may be NULL */
     size_t venv_count;
     uint64_t serial;
