@@ -46,10 +46,8 @@ struct ctl_verb {
 /* Finds the installation: `prefix_option` (may be NULL) or that of the running executable. */
 int ctl_find_prefix(struct ctl *ctl, const char *prefix_option, struct problem *problem);
 
-/* malloc'ed "PREFIX/" + the formatted rest; ctl_state_path() is the same for etc/ and var/. */
+/* malloc'ed "PREFIX/" + the formatted rest. */
 char *ctl_path(const struct ctl *ctl, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-char *ctl_state_path(const struct ctl *ctl, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
 
 /* Name of the owner for people: "root", or "uid 1001". Valid until the next call. */
 const char *ctl_owner_name(const struct ctl *ctl);

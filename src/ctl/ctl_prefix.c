@@ -58,9 +58,7 @@ int ctl_find_prefix(struct ctl *ctl, const char *prefix_option, struct problem *
         return problem_todo(problem, "name the directory that spython was installed to");
     }
     ctl->owner = st.st_uid;
-    (void)snprintf(ctl->state, sizeof(ctl->state), "%s",
-                   strcmp(ctl->prefix, "/usr") == 0 ? "" : ctl->prefix);
-    etc = ctl_state_path(ctl, "etc/spython");
+    etc = ctl_path(ctl, "etc/spython");
     if (strlen(etc) + 64 > PATH_MAX) { /* room for the names below it */
         problem_set(problem, -ENAMETOOLONG, "its path is too long");
         return problem_todo(problem, "install to a shorter path");
@@ -69,35 +67,16 @@ int ctl_find_prefix(struct ctl *ctl, const char *prefix_option, struct problem *
     return 0;
 }
 
-static __attribute__((format(printf, 2, 0))) char *path_below(const char *root, const char *fmt,
-                                                              va_list ap)
-{
-    char *rest = must_vformat(fmt, ap);
-    char *path = must_format("%s/%s", root, rest);
-
-    free(rest);
-    return path;
-}
-
 char *ctl_path(const struct ctl *ctl, const char *fmt, ...)
 {
     va_list ap;
-    char *path;
+    char *rest, *path;
 
     va_start(ap, fmt);
-    path = path_below(ctl->prefix, fmt, ap);
+    rest = must_vformat(fmt, ap);
     va_end(ap);
-    return path;
-}
-
-char *ctl_state_path(const struct ctl *ctl, const char *fmt, ...)
-{
-    va_list ap;
-    char *path;
-
-    va_start(ap, fmt);
-    path = path_below(ctl->state, fmt, ap);
-    va_end(ap);
+    path = must_format("%s/%s", ctl->prefix, rest);
+    free(rest);
     return path;
 }
 

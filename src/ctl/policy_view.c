@@ -29,8 +29,8 @@ static json_t *entry_names(uint32_t entry)
         {ENTRY_INTERACTIVE, "interactive"},
         {ENTRY_DIRECTORY, "directory"},
         {ENTRY_ZIP, "zip"},
-        {ENTRY_ANY_MODULE, "any-module"},
-        {ENTRY_USER_SITE, "user-site"},
+        {ENTRY_ANY_MODULE, "modules"},
+        {ENTRY_USER_SITE, "user_site"},
         {ENTRY_OPTIONS, "options"},
     };
     json_t *array = json_array();
@@ -61,12 +61,12 @@ static void set_sinks(json_t *object, const struct policy_settings *settings)
     for (uint32_t i = 0; i < settings->sink_count; i++) {
         const struct sink_config *sink = &settings->sinks[i];
 
-        set(object, json_text(sink_ops_of(sink->kind)->name), "log.sinks.%u.kind", i + 1);
+        set(object, json_text(sink_ops_of(sink->kind)->name), "log.sinks.%u.type", i + 1);
         if (sink->kind == SINK_FILE) {
             set(object, json_text(sink->path ? sink->path : ""), "log.sinks.%u.path", i + 1);
-            set(object, json_integer((json_int_t)sink->rotate_size), "log.sinks.%u.rotate_size",
+            set(object, json_integer((json_int_t)sink->rotate_size), "log.sinks.%u.rotate.size",
                 i + 1);
-            set(object, json_integer(sink->rotate_keep), "log.sinks.%u.rotate_keep", i + 1);
+            set(object, json_integer(sink->rotate_keep), "log.sinks.%u.rotate.keep", i + 1);
         }
         set(object, json_text(level_name(sink->level)), "log.sinks.%u.level", i + 1);
         set(object, json_string(sink->on_failure == SINK_FAILURE_STOP ? "stop" : "count"),
@@ -79,12 +79,13 @@ static void set_denials(json_t *object, const struct policy_settings *settings)
     for (uint32_t i = 0; i < settings->denial_count; i++) {
         const struct policy_denial *denial = &settings->denials[i];
 
-        set(object, json_text(denial->mode == DENIAL_ENFORCE ? "enforce" : "audit"), "deny.%s.mode",
+        set(object, json_text(denial->id), "denials.%s.id", denial->event);
+        set(object, json_text(denial->mode == DENIAL_ENFORCE ? "enforce" : "audit"),
+            "denials.%s.mode", denial->event);
+        set(object, json_text(denial->action == DENIAL_KILL ? "kill" : "deny"), "denials.%s.action",
             denial->event);
-        set(object, json_text(denial->action == DENIAL_KILL ? "kill" : "deny"), "deny.%s.action",
-            denial->event);
-        set(object, json_text(level_name(denial->level)), "deny.%s.level", denial->event);
-        set(object, strings(&denial->allow), "deny.%s.allow", denial->event);
+        set(object, json_text(level_name(denial->level)), "denials.%s.level", denial->event);
+        set(object, strings(&denial->allow), "denials.%s.allow", denial->event);
     }
 }
 
@@ -109,7 +110,7 @@ json_t *view_settings(const struct policy_settings *settings)
     set(object, json_text(settings->host), "log.host");
     set(object, json_text(level_name(settings->stack_level)), "log.stack.level");
     set(object, json_integer(settings->stack_frames), "log.stack.frames");
-    set(object, json_integer(settings->source_max), "log.source_max");
+    set(object, json_integer(settings->source_max), "log.source.max");
     set(object, strings(&settings->redact), "log.redact");
     set_sinks(object, settings);
     set_denials(object, settings);

@@ -34,6 +34,15 @@ static void add_text_problem(json_t *problems, const char *object, const char *w
     add_problem(problems, object, &problem);
 }
 
+/* The dynamic linker would misread such a path in LD_PRELOAD, so the first stage refuses it. */
+static void check_prefix(const struct ctl *ctl, json_t *problems)
+{
+    if (strpbrk(ctl->prefix, " :;$"))
+        add_text_problem(problems, ctl->prefix[0] ? ctl->prefix : "/",
+                         "a prefix with a blank, colon, semicolon or dollar sign cannot work",
+                         "install spython to another directory");
+}
+
 static json_t *collect_interpreters(const struct ctl *ctl, json_t *problems)
 {
     struct interpreter *all;
@@ -88,7 +97,7 @@ static void check_owners(const struct ctl *ctl, json_t *problems)
 /* Where a sink writes: a relative path is relative to the prefix. */
 static char *sink_place(const struct ctl *ctl, const struct sink_config *sink)
 {
-    return sink->path[0] == '/' ? must_copy(sink->path) : ctl_state_path(ctl, "%s", sink->path);
+    return sink->path[0] == '/' ? must_copy(sink->path) : ctl_path(ctl, "%s", sink->path);
 }
 
 static int check_sink_directory(const struct ctl *ctl, const char *place, struct problem *problem)
@@ -264,6 +273,7 @@ json_t *status_collect(const struct ctl *ctl)
     json_object_set_new(status, "apps", apps);
     json_object_set_new(status, "venvs", collect_venvs(ctl, problems));
     check_owners(ctl, problems);
+    check_prefix(ctl, problems);
     json_object_set_new(status, "ok", json_boolean(json_array_size(problems) == 0));
     json_object_set_new(status, "problems", problems);
     return status;
