@@ -56,10 +56,10 @@ extern const struct catalogue_entry catalogue[];
 extern const unsigned catalogue_count;
 
 /*
- * The event `index` (valid, not CATALOGUE_UNKNOWN) as CPython 3.`minor` raises it: catalogue[index],
- * or an entry of its own where level or arguments of that version differ. Walks a short list: ask
- * once per event, not once per record. A record whose entry has other arg_names than catalogue[index]
- * names them in record.arg_names and record.arg_redact.
+ * The event `index` (valid, not CATALOGUE_UNKNOWN) as CPython 3.`minor` raises it:
+ * catalogue[index], or an entry of its own where level or arguments of that version differ. Walks a
+ * short list: ask once per event, not once per record. A record whose entry has other arg_names
+ * than catalogue[index] names them in record.arg_names and record.arg_redact.
  */
 const struct catalogue_entry *catalogue_for_version(int index, unsigned minor);
 

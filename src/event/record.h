@@ -51,11 +51,12 @@ void record_session_encode(struct record_session *session, uint64_t session_id, 
 struct record_frame {
     struct value file;
     struct value func;
-    int32_t line; /* 0: not known */
+    int32_t line;    /* 0: not known */
     int8_t approved; /* 1, 0, or -1: not told */
 };
 
-/* A frame that was encoded before: `{"file":...,"line":...,"func":...}` by record_frame_encode(). */
+/* A frame that was encoded before: `{"file":...,"line":...,"func":...}` by record_frame_encode().
+ */
 struct record_place {
     const char *json;
     uint32_t len; /* 0: the record has no such member */
@@ -64,9 +65,9 @@ struct record_place {
 /* Source text of dynamic code (compile, exec). */
 struct record_source {
     bool present;
-    bool text_known; /* false: only digest and length are told (seen before in this process) */
-    char sha256[65]; /* hexadecimal */
-    uint64_t length; /* bytes of the whole source */
+    bool text_known;   /* false: only digest and length are told (seen before in this process) */
+    char sha256[65];   /* hexadecimal */
+    uint64_t length;   /* bytes of the whole source */
     struct value text; /* cut to the cap */
 };
 
@@ -74,13 +75,13 @@ struct record {
     struct timespec time; /* CLOCK_REALTIME */
     uint64_t seq;
     int64_t tid;
-    uint64_t noise;             /* running count of counted events */
-    const char *name;           /* of the event, NUL-terminated, arbitrary bytes */
-    int event;                  /* catalogue index or CATALOGUE_UNKNOWN */
-    bool claimed;               /* raised through sys.audit() by code outside the standard library */
+    uint64_t noise;   /* running count of counted events */
+    const char *name; /* of the event, NUL-terminated, arbitrary bytes */
+    int event;        /* catalogue index or CATALOGUE_UNKNOWN */
+    bool claimed;     /* raised through sys.audit() by code outside the standard library */
     const struct value *args;
     unsigned arg_count;
-    uint64_t arg_total;         /* more than arg_count: the rest was cut */
+    uint64_t arg_total;           /* more than arg_count: the rest was cut */
     const char *const *arg_names; /* NULL: from the catalogue; else arg_count names */
     const uint8_t *arg_redact;    /* NULL: from the catalogue; else arg_count enum redact */
     struct record_place at, in;
@@ -109,8 +110,8 @@ struct record_clock {
 size_t record_encode(const struct record *record, const struct record_session *session,
                      struct record_clock *clock, char *out, size_t cap);
 
-/* Encodes one frame as a JSON object (see struct record_place). Returns the number of bytes, 0 if it
- * does not fit. */
+/* Encodes one frame as a JSON object (see struct record_place). Returns the number of bytes, 0 if
+ * it does not fit. */
 size_t record_frame_encode(const struct record_frame *frame, char *out, size_t cap);
 
 /* Encodes one value as a JSON value. Returns the number of bytes, 0 if it does not fit. For

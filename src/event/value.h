@@ -35,8 +35,8 @@ enum value_flag {
 };
 
 struct value {
-    uint8_t kind;  /* enum value_kind */
-    uint8_t flags; /* enum value_flag */
+    uint8_t kind;   /* enum value_kind */
+    uint8_t flags;  /* enum value_flag */
     uint32_t count; /* items of a list, pairs of a map */
     uint64_t full;  /* with VALUE_CUT: code points, bytes, items or pairs before the cut */
     union {
@@ -54,11 +54,11 @@ struct value {
 
 /* Caps of conversion (src/cpython/values.c) and of the encoder; README of the record format,
  * docs/formats/record.md, gives the reasons. */
-#define VALUE_MAX_ARGS 24    /* arguments of one event */
-#define VALUE_MAX_ITEMS 64   /* of one list or map */
-#define VALUE_MAX_TOTAL 512  /* values of one event, all levels together */
-#define VALUE_MAX_DEPTH 3    /* lists in lists */
-#define VALUE_MAX_TEXT 4096  /* code points or bytes of one text */
-#define VALUE_MAX_BIG 128    /* bytes of one big integer's magnitude */
+#define VALUE_MAX_ARGS 24   /* arguments of one event */
+#define VALUE_MAX_ITEMS 64  /* of one list or map */
+#define VALUE_MAX_TOTAL 512 /* values of one event, all levels together */
+#define VALUE_MAX_DEPTH 3   /* lists in lists */
+#define VALUE_MAX_TEXT 4096 /* code points or bytes of one text */
+#define VALUE_MAX_BIG 128   /* bytes of one big integer's magnitude */
 
 #endif
