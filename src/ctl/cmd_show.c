@@ -37,14 +37,6 @@ static const char *origin(const char *key, const json_t *value, const json_t *ba
     return before && json_equal(before, value) ? same : other;
 }
 
-static const struct policy_settings *find_app(const struct policy *policy, const char *name)
-{
-    for (uint32_t i = 0; i < policy->app_count; i++)
-        if (strcmp(policy->apps[i].app, name) == 0)
-            return &policy->apps[i];
-    return NULL;
-}
-
 /* An array of {name, value, from}. */
 static json_t *settings_with_origin(const struct policy *policy, bool built_in,
                                     const struct policy_settings *settings)
@@ -87,7 +79,7 @@ static void print_settings(const json_t *array)
 
 static int show(const struct ctl *ctl, const struct policy *policy, bool built_in, const char *app)
 {
-    const struct policy_settings *settings = app ? find_app(policy, app) : policy->host;
+    const struct policy_settings *settings = app ? view_find_app(policy, app) : policy->host;
     json_t *array, *apps, *venvs;
 
     if (!settings) {

@@ -78,10 +78,38 @@ static uint64_t serial_of(const struct ctl *ctl, const char *path)
     return serial;
 }
 
+/* The highest serial that was ever given out, as noted; the files may all have gone since. */
+static char *serial_path(const struct ctl *ctl)
+{
+    return must_format("%s/.serial", ctl->etc);
+}
+
+static uint64_t noted_serial(const struct ctl *ctl)
+{
+    CLEANUP_FREE char *path = serial_path(ctl), *text = NULL;
+    struct problem ignored = {0};
+    size_t len;
+
+    if (file_read(path, 32, &text, &len, &ignored) < 0)
+        return 0; /* the policies that are there say enough */
+    return strtoull(text, NULL, 10);
+}
+
+static int note_serial(const struct ctl *ctl, uint64_t serial, struct problem *problem)
+{
+    CLEANUP_FREE char *path = serial_path(ctl);
+    CLEANUP_FREE char *text = must_format("%" PRIu64 "\n", serial);
+
+    return file_replace(path, text, strlen(text), problem);
+}
+
 uint64_t policy_next_serial(const struct ctl *ctl)
 {
     CLEANUP_FREE char *undone = policy_undone_path(ctl);
-    uint64_t highest = serial_of(ctl, undone);
+    uint64_t highest = serial_of(ctl, undone), noted = noted_serial(ctl);
+
+    if (noted > highest)
+        highest = noted;
 
     for (unsigned i = 0; i <= POLICY_HISTORY; i++) {
         CLEANUP_FREE char *path = policy_path(ctl, i);
@@ -267,7 +295,7 @@ int policy_apply_sources(const struct ctl *ctl, bool dry_run, struct problem *pr
                in_force.serial);
     } else {
         print_changes(has_before ? &in_force : NULL, data, len);
-        if (!dry_run)
+        if (!dry_run && (r = note_serial(ctl, serial, problem)) == 0)
             r = policy_install(ctl, data, len, problem);
         if (r == 0 && !dry_run)
             printf("applied: policy %" PRIu64 " is in force for new processes\n", serial);

@@ -28,7 +28,7 @@ int policy_lock(const struct ctl *ctl, struct problem *problem);
 /* Whether nobody else can change the sources. 0 or -EPERM. */
 int policy_check_sources(const struct ctl *ctl, struct problem *problem);
 
-/* The next serial: one more than any policy that was in force here, undone ones included. */
+/* The next serial: one more than any that was given out here, to undone policies as well. */
 uint64_t policy_next_serial(const struct ctl *ctl);
 
 /* Compiles the sources, with `more_venv` (may be NULL), into memory; proves that the result loads.

@@ -138,18 +138,20 @@ char *view_value_text(const json_t *value)
     return text ? text : must_copy("(none)");
 }
 
+/* `value` NULL: the app as a whole. */
 static void print_line(enum tone tone, const char *sign, const char *app, const char *key,
                        const json_t *value)
 {
-    CLEANUP_FREE char *text = view_value_text(value);
+    CLEANUP_FREE char *text = value ? view_value_text(value) : must_copy("");
     CLEANUP_FREE char *line =
-        must_format("%s %s%s%s: %s", sign, app[0] ? "app " : "", app, app[0] ? ": " : "", key);
-    CLEANUP_FREE char *whole = must_format("%s: %s", line, text);
+        must_format("%s %s%s%s%s%s%s", sign, app[0] ? "app " : "", app, app[0] && value ? ": " : "",
+                    value ? key : "", value ? ": " : "", text);
 
-    out_word(tone, whole, 0);
+    out_word(tone, line, 0);
     (void)putchar('\n');
 }
 
+/* Drops both objects. */
 static size_t print_object_changes(const char *app, json_t *from, json_t *to)
 {
     const char *key;
@@ -181,17 +183,35 @@ static size_t print_object_changes(const char *app, json_t *from, json_t *to)
     return lines;
 }
 
-static const struct policy_settings *find_app(const struct policy *policy, const char *name)
+/* A new app: only what it has otherwise than the host. */
+static size_t print_new_app(const struct policy *policy, const struct policy_settings *settings)
+{
+    json_t *host = view_settings(policy->host), *own = view_settings(settings), *value;
+    const char *key;
+    size_t lines = 1;
+
+    print_line(TONE_GOOD, "+", settings->app, "", NULL);
+    json_object_foreach(own, key, value)
+    {
+        const json_t *of_host = json_object_get(host, key);
+
+        if ((of_host && json_equal(value, of_host)) ||
+            (!of_host && json_is_string(value) && json_string_length(value) == 0))
+            continue;
+        print_line(TONE_GOOD, "+", settings->app, key, value);
+        lines++;
+    }
+    json_decref(host);
+    json_decref(own);
+    return lines;
+}
+
+const struct policy_settings *view_find_app(const struct policy *policy, const char *name)
 {
     for (uint32_t i = 0; i < policy->app_count; i++)
         if (strcmp(policy->apps[i].app, name) == 0)
             return &policy->apps[i];
     return NULL;
-}
-
-static json_t *view_app(const struct policy_settings *settings)
-{
-    return settings ? view_settings(settings) : json_object();
 }
 
 static json_t *view_venvs(const struct policy *policy)
@@ -208,13 +228,17 @@ size_t view_print_changes(const struct policy *from, const struct policy *to)
 
     for (uint32_t i = 0; i < from->app_count; i++) {
         const char *name = from->apps[i].app;
+        const struct policy_settings *now = view_find_app(to, name);
 
-        lines +=
-            print_object_changes(name, view_settings(&from->apps[i]), view_app(find_app(to, name)));
+        if (now) {
+            lines += print_object_changes(name, view_settings(&from->apps[i]), view_settings(now));
+        } else {
+            print_line(TONE_BAD, "-", name, "", NULL);
+            lines++;
+        }
     }
     for (uint32_t i = 0; i < to->app_count; i++)
-        if (!find_app(from, to->apps[i].app))
-            lines +=
-                print_object_changes(to->apps[i].app, json_object(), view_settings(&to->apps[i]));
+        if (!view_find_app(from, to->apps[i].app))
+            lines += print_new_app(to, &to->apps[i]);
     return lines + print_object_changes("", view_venvs(from), view_venvs(to));
 }

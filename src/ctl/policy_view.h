@@ -14,8 +14,12 @@ json_t *view_settings(const struct policy_settings *settings);
 /* One value on one line, malloc'ed: "standard", "3", "a, b", "(none)". */
 char *view_value_text(const json_t *value);
 
-/* Prints what differs between two policies: `- app: name: value`, `+ app: name: value`. Returns how
- * many lines. */
+/* The settings of the app called `name`, NULL if there is none. */
+const struct policy_settings *view_find_app(const struct policy *policy, const char *name);
+
+/* Prints what differs between two policies: `- name: old value`, `+ name: new value`, for an app
+ * with `app NAME: ` in front; of a new app what it has otherwise than the host. Returns how many
+ * lines. */
 size_t view_print_changes(const struct policy *from, const struct policy *to);
 
 #endif
