@@ -42,7 +42,7 @@ void step_check_directories(struct stage1 *s)
 {
     static char buf[STAGE1_PATH_SIZE];
     const char *prefix = s->location.prefix[0] ? s->location.prefix : "/";
-    int fd = sys_open_at(-1, prefix, SYS_OPEN_PLACE);
+    int fd = sys_open_at(SYS_NOWHERE, prefix, SYS_OPEN_PLACE);
     struct text path;
 
     if (fd < 0)

@@ -2,7 +2,7 @@
 /*
  * SHA-256 with the processor's own instructions, four rounds at a time. In a container the identity
  * of the interpreter's file is new at every start, so its 6 MB are hashed each time: about 4 ms
- * instead of 30.
+ * instead of 21.
  */
 #include "stage1/sha256_small.h"
 
@@ -40,15 +40,15 @@ SHA_NI static void one_block(__m128i *abef, __m128i *cdgh, const uint8_t *data)
         w[i] = _mm_shuffle_epi8(w[i], big);
         four_rounds(abef, cdgh, w[i], sha256_small_k + (size_t)4 * i);
     }
-    for (unsigned i = 4; i < 16; i += 4) {
+    for (unsigned i = 16; i < 64; i += 16) {
         w[0] = next_words(w[0], w[1], w[2], w[3]);
-        four_rounds(abef, cdgh, w[0], sha256_small_k + (size_t)4 * i);
+        four_rounds(abef, cdgh, w[0], sha256_small_k + i);
         w[1] = next_words(w[1], w[2], w[3], w[0]);
-        four_rounds(abef, cdgh, w[1], sha256_small_k + (size_t)4 * i + 4);
+        four_rounds(abef, cdgh, w[1], sha256_small_k + i + 4);
         w[2] = next_words(w[2], w[3], w[0], w[1]);
-        four_rounds(abef, cdgh, w[2], sha256_small_k + (size_t)4 * i + 8);
+        four_rounds(abef, cdgh, w[2], sha256_small_k + i + 8);
         w[3] = next_words(w[3], w[0], w[1], w[2]);
-        four_rounds(abef, cdgh, w[3], sha256_small_k + (size_t)4 * i + 12);
+        four_rounds(abef, cdgh, w[3], sha256_small_k + i + 12);
     }
 }
 
@@ -85,6 +85,70 @@ sha256_small_blocks_fn *sha256_small_blocks_native(void)
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_SHA))
         return NULL;
     return blocks_sha_ni;
+}
+
+#elif defined(__aarch64__) && !defined(__clang__) /* clang 14 hides these in one function alone */
+
+#include <arm_neon.h>
+
+#define SHA2 __attribute__((target("+crypto")))
+
+SHA2 static inline void four_rounds(uint32x4_t *abcd, uint32x4_t *efgh, uint32x4_t w,
+                                    const uint32_t *k)
+{
+    uint32x4_t sum = vaddq_u32(w, vld1q_u32(k)), before = *abcd;
+
+    *abcd = vsha256hq_u32(*abcd, *efgh, sum);
+    *efgh = vsha256h2q_u32(*efgh, before, sum);
+}
+
+SHA2 static inline uint32x4_t next_words(uint32x4_t a, uint32x4_t b, uint32x4_t c, uint32x4_t d)
+{
+    return vsha256su1q_u32(vsha256su0q_u32(a, b), c, d);
+}
+
+SHA2 static void one_block(uint32x4_t *abcd, uint32x4_t *efgh, const uint8_t *data)
+{
+    uint32x4_t w[4];
+
+    for (unsigned i = 0; i < 4; i++) {
+        w[i] = vreinterpretq_u32_u8(vrev32q_u8(vld1q_u8(data + (size_t)16 * i)));
+        four_rounds(abcd, efgh, w[i], sha256_small_k + (size_t)4 * i);
+    }
+    for (unsigned i = 16; i < 64; i += 16) {
+        w[0] = next_words(w[0], w[1], w[2], w[3]);
+        four_rounds(abcd, efgh, w[0], sha256_small_k + i);
+        w[1] = next_words(w[1], w[2], w[3], w[0]);
+        four_rounds(abcd, efgh, w[1], sha256_small_k + i + 4);
+        w[2] = next_words(w[2], w[3], w[0], w[1]);
+        four_rounds(abcd, efgh, w[2], sha256_small_k + i + 8);
+        w[3] = next_words(w[3], w[0], w[1], w[2]);
+        four_rounds(abcd, efgh, w[3], sha256_small_k + i + 12);
+    }
+}
+
+SHA2 static void blocks_sha2(uint32_t state[8], const uint8_t *data, size_t count)
+{
+    uint32x4_t abcd = vld1q_u32(state), efgh = vld1q_u32(state + 4);
+
+    for (; count; count--, data += SHA256_SMALL_BLOCK) {
+        uint32x4_t abcd_before = abcd, efgh_before = efgh;
+
+        one_block(&abcd, &efgh, data);
+        abcd = vaddq_u32(abcd, abcd_before);
+        efgh = vaddq_u32(efgh, efgh_before);
+    }
+    vst1q_u32(state, abcd);
+    vst1q_u32(state + 4, efgh);
+}
+
+/* User code may read this register; Linux (4.11 and later) answers in the processor's place. */
+sha256_small_blocks_fn *sha256_small_blocks_native(void)
+{
+    uint64_t isar0;
+
+    __asm__("mrs %0, id_aa64isar0_el1" : "=r"(isar0));
+    return isar0 >> 12 & 0xf ? blocks_sha2 : NULL;
 }
 
 #else

@@ -46,30 +46,43 @@ static void schedule(uint32_t w[64], const uint8_t *block)
     }
 }
 
+/* Step 3 for one word. Instead of moving all eight variables on, the caller renames them. */
+static inline void one_round(uint32_t a, uint32_t b, uint32_t c, uint32_t *d, uint32_t e,
+                             uint32_t f, uint32_t g, uint32_t *h, uint32_t word_and_k)
+{
+    uint32_t s1 = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25);
+    uint32_t s0 = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22);
+    uint32_t t1 = *h + s1 + ((e & f) ^ (~e & g)) + word_and_k;
+
+    *d += t1;
+    *h = t1 + s0 + ((a & b) ^ (a & c) ^ (b & c));
+}
+
 static void one_block(uint32_t state[8], const uint8_t *block)
 {
-    uint32_t w[64], v[8];
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    uint32_t e = state[4], f = state[5], g = state[6], h = state[7], w[64];
+    const uint32_t *k = sha256_small_k;
 
     schedule(w, block);
-    memcpy(v, state, sizeof(v));
-    for (unsigned i = 0; i < 64; i++) {
-        uint32_t s1 = rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25);
-        uint32_t choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
-        uint32_t t1 = v[7] + s1 + choice + sha256_small_k[i] + w[i];
-        uint32_t s0 = rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22);
-        uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
-
-        v[7] = v[6];
-        v[6] = v[5];
-        v[5] = v[4];
-        v[4] = v[3] + t1;
-        v[3] = v[2];
-        v[2] = v[1];
-        v[1] = v[0];
-        v[0] = t1 + s0 + majority;
+    for (unsigned i = 0; i < 64; i += 8) {
+        one_round(a, b, c, &d, e, f, g, &h, w[i] + k[i]);
+        one_round(h, a, b, &c, d, e, f, &g, w[i + 1] + k[i + 1]);
+        one_round(g, h, a, &b, c, d, e, &f, w[i + 2] + k[i + 2]);
+        one_round(f, g, h, &a, b, c, d, &e, w[i + 3] + k[i + 3]);
+        one_round(e, f, g, &h, a, b, c, &d, w[i + 4] + k[i + 4]);
+        one_round(d, e, f, &g, h, a, b, &c, w[i + 5] + k[i + 5]);
+        one_round(c, d, e, &f, g, h, a, &b, w[i + 6] + k[i + 6]);
+        one_round(b, c, d, &e, f, g, h, &a, w[i + 7] + k[i + 7]);
     }
-    for (unsigned i = 0; i < 8; i++)
-        state[i] += v[i];
+    state[0] += a;
+    state[1] += b;
+    state[2] += c;
+    state[3] += d;
+    state[4] += e;
+    state[5] += f;
+    state[6] += g;
+    state[7] += h;
 }
 
 void sha256_small_blocks_portable(uint32_t state[8], const uint8_t *data, size_t count)

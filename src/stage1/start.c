@@ -61,7 +61,7 @@ void step_locate(struct stage1 *s)
         refuse(EXIT_SPY_UNUSABLE, s->executable, "is not named bin/spythonX.Y", NULL,
                "make a symbolic link to PREFIX/bin/spythonX.Y instead of a copy", NULL);
     }
-    fd = sys_open_at(-1, self, SYS_OPEN_PLACE);
+    fd = sys_open_at(SYS_NOWHERE, self, SYS_OPEN_PLACE);
     if (fd < 0 || sys_fstat(fd, &facts) < 0)
         refuse(EXIT_SPY_UNUSABLE, s->executable, "cannot be looked at", NULL,
                "is /proc mounted here?", NULL);

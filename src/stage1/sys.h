@@ -27,6 +27,8 @@ enum sys_open {
     SYS_OPEN_PLACE,     /* a place only, symlinks followed */
 };
 
+#define SYS_NOWHERE (-100) /* AT_FDCWD: for absolute paths */
+
 int sys_open_at(int dir, const char *path, enum sys_open how);
 int sys_fstat(int fd, struct file_facts *ret);
 
