@@ -21,8 +21,8 @@ void dynamic_expect_main(void)
     expecting_main = true;
 }
 
-/* Feeds a str as UTF-8 (lone surrogates as three bytes), without the interpreter's own encoder: that
- * one refuses surrogates and keeps its result in the object. Returns the number of bytes. */
+/* Feeds a str as UTF-8 (lone surrogates as three bytes), without the interpreter's own encoder:
+ * that one refuses surrogates and keeps its result in the object. Returns the number of bytes. */
 static uint64_t digest_text(SHA256_CTX *ctx, PyObject *text)
 {
     int kind = PyUnicode_KIND(text);
@@ -100,8 +100,8 @@ static void remember(struct thread_context *context, const struct record_source 
 
 void dynamic_fill_compile(struct thread_context *context, PyObject *args, struct record *record)
 {
-    PyObject *text = PyTuple_Check(args) && PyTuple_GET_SIZE(args) > 0 ? PyTuple_GET_ITEM(args, 0)
-                                                                       : NULL;
+    PyObject *text =
+        PyTuple_Check(args) && PyTuple_GET_SIZE(args) > 0 ? PyTuple_GET_ITEM(args, 0) : NULL;
     struct record_source *source = &record->source;
     uint8_t digest[32];
     SHA256_CTX ctx;
@@ -134,8 +134,8 @@ void dynamic_fill_compile(struct thread_context *context, PyObject *args, struct
 
 void dynamic_fill_exec(struct thread_context *context, PyObject *args, struct record *record)
 {
-    PyObject *object = PyTuple_Check(args) && PyTuple_GET_SIZE(args) > 0 ? PyTuple_GET_ITEM(args, 0)
-                                                                         : NULL;
+    PyObject *object =
+        PyTuple_Check(args) && PyTuple_GET_SIZE(args) > 0 ? PyTuple_GET_ITEM(args, 0) : NULL;
     PyCodeObject *code = (PyCodeObject *)object;
     struct value file = {0};
 

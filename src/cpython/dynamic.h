@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Dynamic code: what is compiled or executed but did not come from a file through the gate. Its text
- * goes into the record, once per process: script-block logging for Python (PEP 551).
+ * Dynamic code: what is compiled or executed but did not come from a file through the gate. Its
+ * text goes into the record, once per process: script-block logging for Python (PEP 551).
  */
 #ifndef SPYTHON_CPYTHON_DYNAMIC_H
 #define SPYTHON_CPYTHON_DYNAMIC_H

@@ -63,18 +63,18 @@ static int read_file(const char *path, PyObject **ret_bytes)
     size_t len = 0;
     int fd, r = 0;
 
-    Py_BEGIN_ALLOW_THREADS
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hold us up */
-        if (fd < 0 || fstat(fd, &st) < 0)
-            r = -errno;
-        else if (S_ISDIR(st.st_mode))
-            r = -EISDIR;
-        else if (!S_ISREG(st.st_mode))
-            r = -EINVAL;
-        else if (st.st_size > GATE_MAX_SIZE)
-            r = -EFBIG;
-    Py_END_ALLOW_THREADS
-    if (r == 0) {
+    Py_BEGIN_ALLOW_THREADS fd =
+        open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hold us up */
+    if (fd < 0 || fstat(fd, &st) < 0)
+        r = -errno;
+    else if (S_ISDIR(st.st_mode))
+        r = -EISDIR;
+    else if (!S_ISREG(st.st_mode))
+        r = -EINVAL;
+    else if (st.st_size > GATE_MAX_SIZE)
+        r = -EFBIG;
+    Py_END_ALLOW_THREADS if (r == 0)
+    {
         bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)st.st_size);
         if (!bytes)
             r = -ENOMEM;
@@ -82,21 +82,20 @@ static int read_file(const char *path, PyObject **ret_bytes)
     if (r == 0) {
         char *data = PyBytes_AS_STRING(bytes);
 
-        Py_BEGIN_ALLOW_THREADS
-            while (len < (size_t)st.st_size) {
-                ssize_t n = read(fd, data + len, (size_t)st.st_size - len);
+        Py_BEGIN_ALLOW_THREADS while (len < (size_t)st.st_size)
+        {
+            ssize_t n = read(fd, data + len, (size_t)st.st_size - len);
 
-                if (n < 0 && errno == EINTR)
-                    continue;
-                if (n < 0)
-                    r = -errno;
-                if (n <= 0)
-                    break;
-                len += (size_t)n;
-            }
-        Py_END_ALLOW_THREADS
-        if (r == 0 && len < (size_t)st.st_size && _PyBytes_Resize(&bytes, (Py_ssize_t)len) < 0)
-            r = -ENOMEM;
+            if (n < 0 && errno == EINTR)
+                continue;
+            if (n < 0)
+                r = -errno;
+            if (n <= 0)
+                break;
+            len += (size_t)n;
+        }
+        Py_END_ALLOW_THREADS if (r == 0 && len < (size_t)st.st_size &&
+                                 _PyBytes_Resize(&bytes, (Py_ssize_t)len) < 0) r = -ENOMEM;
     }
     fd_close(fd);
     if (r < 0)

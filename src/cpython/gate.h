@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The gate: what CPython opens to execute passes here (PEP 578's verified open hook). It opens once,
- * checks that it is a regular file, reads once, and hands out those bytes. Verifiers (src/trust/)
- * decide about them; without any, everything regular passes.
+ * The gate: what CPython opens to execute passes here (PEP 578's verified open hook). It opens
+ * once, checks that it is a regular file, reads once, and hands out those bytes. Verifiers
+ * (src/trust/) decide about them; without any, everything regular passes.
  */
 #ifndef SPYTHON_CPYTHON_GATE_H
 #define SPYTHON_CPYTHON_GATE_H
@@ -13,7 +13,8 @@
 /* PyFile_SetOpenCodeHook() callback. Returns a new BytesIO, or NULL with OSError set. */
 PyObject *gate_open_code(PyObject *path, void *user_data);
 
-/* Whether `source` is, or is a view into, the bytes that the gate handed out last to this thread. */
+/* Whether `source` is, or is a view into, the bytes that the gate handed out last to this thread.
+ */
 bool gate_is_source(struct thread_context *context, PyObject *source);
 
 #endif

@@ -109,6 +109,16 @@ static int handle(struct thread_context *context, int event, const char *name, P
     context->via_sys_audit = false; /* a Python hook that runs next raises events of its own */
     values_reset(context);
     record.args = values_from_args(context, args, &record.arg_count, &record.arg_total);
+    if (event >= 0) {
+        const struct catalogue_entry *entry = recorder.entry[event];
+
+        if (entry && record.arg_count <= entry->arg_count) {
+            record.arg_names = entry->arg_names;
+            record.arg_redact = entry->arg_redact;
+        }
+        if (recorder.redact[event])
+            record.arg_redact = recorder.redact[event];
+    }
     frames = record.level <= recorder.settings->stack_level ? recorder.settings->stack_frames : 0;
     inner_is_library = places_fill(context, &record, frames, stack);
     record.claimed = is_claim(via_sys_audit, event, inner_is_library);

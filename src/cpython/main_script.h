@@ -11,9 +11,10 @@
 char *main_script_directory(const char *script);
 
 /*
- * Runs the script in `fd` as __main__ with CPython's own file runner, which keeps its parsing and its
- * messages exactly. `filename` is what __file__ and tracebacks show. Closes fd. GIL held, main
- * thread. Returns the exit status; *ret_interrupted is set if an unhandled KeyboardInterrupt ended it.
+ * Runs the script in `fd` as __main__ with CPython's own file runner, which keeps its parsing and
+ * its messages exactly. `filename` is what __file__ and tracebacks show. Closes fd. GIL held, main
+ * thread. Returns the exit status; *ret_interrupted is set if an unhandled KeyboardInterrupt ended
+ * it.
  */
 int main_script_run(int fd, const wchar_t *filename, bool *ret_interrupted);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A few built-in functions get a C wrapper, put into their method table, so that it is called
- * whatever name or module they are reached by: sys.audit (to tell claims from CPython's own events),
- * builtins.compile and marshal.loads (to mark the code objects that come from the gate's bytes).
+ * whatever name or module they are reached by: sys.audit (to tell claims from CPython's own
+ * events), builtins.compile and marshal.loads (to mark the code objects that come from the gate's
+ * bytes).
  */
 #ifndef SPYTHON_CPYTHON_METHOD_WRAPS_H
 #define SPYTHON_CPYTHON_METHOD_WRAPS_H

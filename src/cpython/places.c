@@ -120,7 +120,8 @@ bool places_fill(struct thread_context *context, struct record *record, unsigned
         frames = RECORD_MAX_FRAMES;
     keep_resolved(context);
     frame_walk_begin(&walk);
-    while (depth < PLACES_MAX_FRAMES && (!found || depth < frames) && frame_walk_next(&walk, &ref)) {
+    while (depth < PLACES_MAX_FRAMES && (!found || depth < frames) &&
+           frame_walk_next(&walk, &ref)) {
         const struct place_slot *slot =
             find_place(context, &ref, depth < RECORD_MAX_FRAMES ? depth : RECORD_MAX_FRAMES);
         struct record_place place = {slot->json, slot->json_len};

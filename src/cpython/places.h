@@ -14,9 +14,9 @@
 void places_init(const char *const *library_dirs, unsigned count);
 
 /*
- * Fills record->at and record->in (empty where there is no Python frame, or `in` where it is the same
- * frame as `at`), and, if `frames` is not 0, record->stack with up to that many of them. Returns
- * whether the innermost frame is the standard library's (or there is none). GIL held.
+ * Fills record->at and record->in (empty where there is no Python frame, or `in` where it is the
+ * same frame as `at`), and, if `frames` is not 0, record->stack with up to that many of them.
+ * Returns whether the innermost frame is the standard library's (or there is none). GIL held.
  */
 bool places_fill(struct thread_context *context, struct record *record, unsigned frames,
                  struct record_place *stack);

@@ -53,7 +53,8 @@ struct thread_context *recorder_context_slow(void)
     int saved = errno;
 
     if (!context) {
-        /* Pages that are never touched cost nothing, so the worst case of every buffer is mapped. */
+        /* Pages that are never touched cost nothing, so the worst case of every buffer is mapped.
+         */
         context = mmap(NULL, sizeof(*context), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
                        -1, 0);
         if (context == MAP_FAILED) {
@@ -179,10 +180,46 @@ static size_t encode_loss(void *ctx, const char *sink_name, uint64_t lost, uint6
     return record_encode(&record, &recorder.session, &clock, out, cap);
 }
 
+/* What policy wants hidden: "EVENT:ARGUMENT". */
+static int choose_redaction(void)
+{
+    for (uint32_t i = 0; i < recorder.settings->redact.count; i++) {
+        const char *item = recorder.settings->redact.items[i], *colon = strchr(item, ':');
+        const struct catalogue_entry *entry;
+        char name[128];
+        uint8_t *redact;
+        int event;
+
+        if (!colon || (size_t)(colon - item) >= sizeof(name))
+            continue;
+        memcpy(name, item, (size_t)(colon - item));
+        name[colon - item] = '\0';
+        event = catalogue_find(name);
+        if (event < 0)
+            continue;
+        entry = recorder.entry[event] ? recorder.entry[event] : &catalogue[event];
+        redact = calloc(VALUE_MAX_ARGS, 1);
+        if (!redact)
+            return -ENOMEM;
+        for (unsigned k = 0; k < entry->arg_count && k < VALUE_MAX_ARGS; k++)
+            redact[k] = strcmp(entry->arg_names[k], colon + 1) == 0 ? REDACT_SECRET
+                        : recorder.redact[event]                    ? recorder.redact[event][k]
+                                                                    : entry->arg_redact[k];
+        recorder.redact[event] = redact; /* lives as long as the process */
+    }
+    return 0;
+}
+
 static void choose_levels(void)
 {
-    for (unsigned i = 0; i < catalogue_count; i++)
-        recorder.level[i] = catalogue_for_version((int)i, (unsigned)recorder.python_minor)->level;
+    for (unsigned i = 0; i < catalogue_count; i++) {
+        const struct catalogue_entry *entry =
+            catalogue_for_version((int)i, (unsigned)recorder.python_minor);
+
+        recorder.level[i] = entry->level;
+        if (entry->arg_names != catalogue[i].arg_names)
+            recorder.entry[i] = entry;
+    }
     for (uint32_t i = 0; i < recorder.settings->denial_count; i++) {
         const struct policy_denial *denial = &recorder.settings->denials[i];
         int event = catalogue_find(denial->event);
@@ -235,6 +272,8 @@ int recorder_open(const struct policy_settings *settings, const char *prefix, in
         return err_set(err, -ENOMEM, "out of memory");
     begin_session();
     choose_levels();
+    if (choose_redaction() < 0)
+        return err_set(err, -ENOMEM, "out of memory");
     return open_log(prefix, err);
 }
 

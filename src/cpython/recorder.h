@@ -77,11 +77,11 @@ struct recorder {
     char parent_session[RECORD_SESSION_DIGITS + 1]; /* "" unless this process was forked */
     int64_t pid, parent_pid;
     _Atomic uint64_t seq;
-    _Atomic uint64_t noise;     /* running count of counted events */
+    _Atomic uint64_t noise;      /* running count of counted events */
     _Atomic uint64_t unrecorded; /* events for which there was no memory */
     uint64_t denied, would_deny;
-    uint64_t generation;        /* 1 + number of forks that led to this process */
-    bool start_pending;         /* forked, and no record written yet */
+    uint64_t generation; /* 1 + number of forks that led to this process */
+    bool start_pending;  /* forked, and no record written yet */
     bool started, stopped;
     struct log *log;
     const struct policy_settings *settings;
@@ -90,7 +90,10 @@ struct recorder {
     int python_minor;
     uint8_t level[RECORDER_MAX_EVENTS];
     const struct policy_denial *denial[RECORDER_MAX_EVENTS];
-    int64_t next_summary; /* CLOCK_MONOTONIC_COARSE seconds */
+    /* Where this version or policy differs from the catalogue; NULL: it does not. */
+    const struct catalogue_entry *entry[RECORDER_MAX_EVENTS];
+    const uint8_t *redact[RECORDER_MAX_EVENTS]; /* VALUE_MAX_ARGS each */
+    int64_t next_summary;                       /* CLOCK_MONOTONIC_COARSE seconds */
 };
 
 extern struct recorder recorder;

@@ -171,8 +171,8 @@ static PyStatus set_options(PyConfig *config, const struct startup *s)
     config->parse_argv = 0;
     config->isolated = s->isolated;
     config->use_environment = !s->ignore_environment && !s->isolated;
-    config->user_site_directory = (s->settings->entry & ENTRY_USER_SITE) && !s->no_user_site &&
-                                  !s->isolated;
+    config->user_site_directory =
+        (s->settings->entry & ENTRY_USER_SITE) && !s->no_user_site && !s->isolated;
 #if MINOR_3(11)
     config->safe_path = s->safe_path || s->isolated;
 #endif
@@ -268,8 +268,8 @@ static enum start_kind parsed_kind(const PyConfig *config)
     return START_STDIN;
 }
 
-/* The script's name in the bytes that it came in. CPython has cut config->argv to begin with it; its
- * own encoder needs an interpreter from 3.12 on. NULL if there is no script. */
+/* The script's name in the bytes that it came in. CPython has cut config->argv to begin with it;
+ * its own encoder needs an interpreter from 3.12 on. NULL if there is no script. */
 static const char *script_argument(const struct startup *s, const PyConfig *config)
 {
     Py_ssize_t at = s->argc - config->argv.length;
@@ -368,6 +368,7 @@ int startup_run(struct startup *s)
             s->refuse(s->ctx, parsed_kind(&config), NULL);
         config.use_environment = 0;
     }
+    config.parse_argv = 0; /* 3.8 would parse what is left of the command line again */
     fd = take_script(s, &config);
     if (fd >= 0)
         return run_script(s, &config, fd);

@@ -34,7 +34,8 @@ struct startup {
      * memfd, or -1 to let CPython open the name itself. */
     int (*open_script)(void *ctx, const char *path);
 
-    /* Called after CPython has read its configuration and before it starts: writes spython.start. */
+    /* Called after CPython has read its configuration and before it starts: writes spython.start.
+     */
     void (*before_start)(void *ctx);
 
     /* Ends the process with a message of ours; for START_PYTHON with a policy that refuses. */
@@ -43,8 +44,8 @@ struct startup {
 };
 
 /*
- * Runs the interpreter from pre-initialisation to finalisation. Returns the exit status, or does not
- * return (sys.exit(), death by SIGINT).
+ * Runs the interpreter from pre-initialisation to finalisation. Returns the exit status, or does
+ * not return (sys.exit(), death by SIGINT).
  */
 int startup_run(struct startup *startup);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How the core becomes main() of the system's own python3: the first stage preloads it, the
- * executable's start code calls __libc_start_main, and the dynamic linker finds ours first. The real
- * one then gets our main() instead of Python's. The only symbol that the core exports.
+ * executable's start code calls __libc_start_main, and the dynamic linker finds ours first. The
+ * real one then gets our main() instead of Python's. The only symbol that the core exports.
  */
 #include <dlfcn.h>
 #include <unistd.h>

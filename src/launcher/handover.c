@@ -118,9 +118,10 @@ void plan_take_handover(struct plan *plan, char **envp)
     keep_execfn(plan);
     (void)snprintf(expected, sizeof(expected), "3.%d", startup_python_minor);
     if (strcmp(minor, expected) != 0)
-        launcher_die(EXIT_SPY_UNUSABLE,
-                     "'%s/libexec/spython/%s/core.so': is the core of Python %s (reinstall spython)",
-                     plan->prefix, minor, expected);
+        launcher_die(
+            EXIT_SPY_UNUSABLE,
+            "'%s/libexec/spython/%s/core.so': is the core of Python %s (reinstall spython)",
+            plan->prefix, minor, expected);
     if (strncmp(startup_running_version(), expected, strlen(expected)) != 0 ||
         startup_running_version()[strlen(expected)] != '.')
         launcher_die(EXIT_SPY_UNUSABLE,
@@ -128,8 +129,7 @@ void plan_take_handover(struct plan *plan, char **envp)
                      "add)",
                      plan->prefix, minor, startup_running_version());
     if (stat(plan->exe, &st) < 0)
-        launcher_die(EXIT_SPY_UNUSABLE, "'%s': %s (reinstall spython)", plan->exe,
-                     strerror(errno));
+        launcher_die(EXIT_SPY_UNUSABLE, "'%s': %s (reinstall spython)", plan->exe, strerror(errno));
     plan->owner = st.st_uid;
     /* The name that the kernel gives a program is that of the file it executed. */
     slash = strrchr(plan->execfn, '/');

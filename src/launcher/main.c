@@ -14,7 +14,8 @@
 #include "cpython/recorder.h"
 #include "stage1/handover.h"
 
-static struct plan plan; /* lives as long as the process: forked children describe themselves by it */
+static struct plan
+    plan; /* lives as long as the process: forked children describe themselves by it */
 
 void launcher_die(int status, const char *fmt, ...)
 {

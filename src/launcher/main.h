@@ -20,8 +20,8 @@ struct plan {
     char *handover_text; /* our copy; handover points into it */
     struct handover handover;
     char prefix[PATH_MAX];
-    char exe[PATH_MAX]; /* of the first stage */
-    uid_t owner;        /* of the first stage's executable */
+    char exe[PATH_MAX];    /* of the first stage */
+    uid_t owner;           /* of the first stage's executable */
     char execfn[PATH_MAX]; /* invocation path, made absolute; "" if unknown */
     char removed[4096];    /* names of the variables that the first stage removed, separated by = */
 
@@ -31,7 +31,7 @@ struct plan {
 
     struct startup startup;
     char script_real[PATH_MAX]; /* real path of the script; "" if there is none */
-    char shebang[PATH_MAX];     /* interpreter in the script's first line, if that is how it was run */
+    char shebang[PATH_MAX]; /* interpreter in the script's first line, if that is how it was run */
     char script_sha256[65];
     uint64_t script_size;
     char venv[PATH_MAX]; /* root of the virtual environment; "" for none */
@@ -43,8 +43,7 @@ struct plan {
 int launcher_main(int argc, char **argv, char **envp);
 
 /* Ends the process: "spython: <message>\n" on stderr, then `status`. */
-void launcher_die(int status, const char *fmt, ...)
-    __attribute__((noreturn, format(printf, 2, 3)));
+void launcher_die(int status, const char *fmt, ...) __attribute__((noreturn, format(printf, 2, 3)));
 
 /* handover.c: takes the handover and LD_PRELOAD out of environment and stack, restores argv. */
 void plan_take_handover(struct plan *plan, char **envp);
@@ -52,7 +51,8 @@ void plan_take_handover(struct plan *plan, char **envp);
 /* options.c: standard's and strict's command line. Dies on anything that is not admitted. */
 void plan_parse_options(struct plan *plan);
 
-/* options.c: the script's name as far as it can be told before CPython parses (observe), or NULL. */
+/* options.c: the script's name as far as it can be told before CPython parses (observe), or NULL.
+ */
 const char *plan_guess_script(const struct plan *plan);
 
 /* options.c: refuses what `entry` does not admit; returns if it is admitted. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line of the profiles standard and strict (PEP 551: a script, and little before it). */
+/* The command line of the profiles standard and strict (PEP 551: a script, and little before it).
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +31,8 @@ static void print_version(void)
 {
     const char *running = startup_running_version();
 
-    (void)printf("spython %s (Python %.*s)\n", SPYTHON_VERSION, (int)strcspn(running, " "), running);
+    (void)printf("spython %s (Python %.*s)\n", SPYTHON_VERSION, (int)strcspn(running, " "),
+                 running);
     exit(0);
 }
 
@@ -72,7 +74,8 @@ void plan_require_entry(const struct plan *plan, enum start_kind kind, const cha
         what = "-c";
         break;
     case START_MODULE:
-        admitted = (entry & ENTRY_ANY_MODULE) || (subject && is_module_named(plan->settings, subject));
+        admitted =
+            (entry & ENTRY_ANY_MODULE) || (subject && is_module_named(plan->settings, subject));
         what = "-m";
         break;
     case START_STDIN:
@@ -88,11 +91,12 @@ void plan_require_entry(const struct plan *plan, enum start_kind kind, const cha
     if (admitted)
         return;
     if (kind == START_MODULE)
-        launcher_die(EXIT_SPY_REFUSED,
-                     "-m %s: refused by policy (to admit it: entry: {modules: [%s]} in spython.yaml)",
-                     subject ? subject : "", subject ? subject : "NAME");
-    launcher_die(EXIT_SPY_REFUSED, "%s: refused by policy (to admit it: entry: {allow: [%s]})", what,
-                 entry_name(kind));
+        launcher_die(
+            EXIT_SPY_REFUSED,
+            "-m %s: refused by policy (to admit it: entry: {modules: [%s]} in spython.yaml)",
+            subject ? subject : "", subject ? subject : "NAME");
+    launcher_die(EXIT_SPY_REFUSED, "%s: refused by policy (to admit it: entry: {allow: [%s]})",
+                 what, entry_name(kind));
 }
 
 /* One cluster of short options. Returns the one that ends the options (c or m), or 0. */
@@ -144,7 +148,8 @@ static int parse_cluster(struct plan *plan, const char *option)
     return 0;
 }
 
-/* Directories and zip files run __main__.py; a path is only looked at here, and read in script.c. */
+/* Directories and zip files run __main__.py; a path is only looked at here, and read in script.c.
+ */
 static enum start_kind kind_of_path(const struct plan *plan, const char *path)
 {
     struct stat st;
@@ -196,7 +201,8 @@ void plan_parse_options(struct plan *plan)
             s->kind = START_STDIN;
             return;
         }
-        launcher_die(EXIT_SPY_USAGE, "command line: no script given (usage: spython SCRIPT [ARG...])");
+        launcher_die(EXIT_SPY_USAGE,
+                     "command line: no script given (usage: spython SCRIPT [ARG...])");
     }
     if (strcmp(plan->argv[i], "-") == 0) {
         s->kind = START_STDIN;

@@ -65,7 +65,8 @@ static int seal(const char *data, size_t len)
     return fd;
 }
 
-/* Opens and checks everything that can be told without reading. -1: not a file we read (lenient). */
+/* Opens and checks everything that can be told without reading. -1: not a file we read (lenient).
+ */
 static int open_regular(const char *path, bool lenient, struct stat *ret_st)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which virtual environment a process runs in: what policy says for the app; else the invocation path
- * (also as the script's #! line names it); else where the script lies. Paths from outside can only
- * select a root that policy lists.
+ * Which virtual environment a process runs in: what policy says for the app; else the invocation
+ * path (also as the script's #! line names it); else where the script lies. Paths from outside can
+ * only select a root that policy lists.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -68,8 +68,8 @@ static bool is_trusted(const char *path, uid_t owner, struct err *err)
 }
 
 /* Stops, or under observe remembers what would have stopped us. */
-static void __attribute__((format(printf, 3, 4))) object_to(struct plan *plan, int status,
-                                                            const char *fmt, ...)
+static void __attribute__((format(printf, 3, 4)))
+object_to(struct plan *plan, int status, const char *fmt, ...)
 {
     static char text[ERR_MESSAGE_MAX];
     va_list ap;
@@ -96,10 +96,11 @@ static void check_root(struct plan *plan)
     }
     (void)snprintf(path, sizeof(path), "%s/lib/python3.%d", plan->venv, startup_python_minor);
     if (stat(path, &st) < 0) {
-        object_to(plan, EXIT_SPY_UNUSABLE,
-                  "'%s': is not a virtual environment of Python 3.%d (use the spythonX.Y that it was "
-                  "made with, or make it anew)",
-                  plan->venv, startup_python_minor);
+        object_to(
+            plan, EXIT_SPY_UNUSABLE,
+            "'%s': is not a virtual environment of Python 3.%d (use the spythonX.Y that it was "
+            "made with, or make it anew)",
+            plan->venv, startup_python_minor);
         return;
     }
     if (is_trusted(plan->venv, plan->owner, &err)) {
