@@ -23,11 +23,12 @@ static const char *const failure_names[] = {
 
 /* What was given of one sink before the parts are checked together. */
 struct sink_parts {
+    bool has_type; /* given, be it right or wrong */
     struct opt_number type, on_failure, level;
     const char *path;
     const struct yaml_node *rotate;
     uint64_t size, keep;
-    bool size_given;
+    bool has_size; /* given, be it right or wrong */
 };
 
 /* `type: null` is written without quotes, where YAML takes it for nothing. */
@@ -35,6 +36,7 @@ static void read_type(struct reader *reader, const struct yaml_node *value, void
 {
     struct sink_parts *parts = target;
 
+    parts->has_type = true;
     parts->type.given = true;
     if (value->kind == YAML_NULL && value->text && strcmp(value->text, "null") == 0)
         parts->type.value = SINK_NULL;
@@ -79,8 +81,9 @@ static void read_rotate_size(struct reader *reader, const struct yaml_node *valu
 {
     struct sink_parts *parts = target;
 
-    parts->size_given = reader_number(reader, value, "'size' in 'rotate'", true, ROTATE_MIN,
-                                      (uint64_t)1 << 50, &parts->size);
+    parts->has_size = true;
+    reader_number(reader, value, "'size' in 'rotate'", true, ROTATE_MIN, (uint64_t)1 << 50,
+                  &parts->size);
 }
 
 static void read_rotate_keep(struct reader *reader, const struct yaml_node *value, void *target)
@@ -100,15 +103,19 @@ static void read_rotate(struct reader *reader, const struct yaml_node *value, vo
 
     parts->rotate = value;
     reader_map(reader, value, "'rotate'", keys, 2, target);
-    if (!parts->size_given && value->kind == YAML_MAP)
+    if (!parts->has_size && value->kind == YAML_MAP)
         report_node(reader, value, NULL, "'rotate' needs 'size'");
 }
 
 static void check_sink(struct reader *reader, const struct yaml_node *node,
                        const struct sink_parts *parts)
 {
-    if (!parts->type.given)
+    if (node->kind != YAML_MAP && node->kind != YAML_NULL)
+        return;
+    if (!parts->has_type)
         report_node(reader, node, "type: file, stderr or null", "a sink needs 'type'");
+    else if (!parts->type.given)
+        return;
     else if (parts->type.value != SINK_FILE && parts->path)
         report_node(reader, node, NULL, "only a sink of type file has a 'path'");
     else if (parts->type.value != SINK_FILE && parts->rotate)
