@@ -87,11 +87,17 @@ static int adopt(const struct ctl *ctl, const char *root, struct problem *proble
     }
     if (r < 0 || (r = try_policy(ctl, root, problem)) < 0 ||
         (r = venv_list_read(ctl, &before, problem)) < 0 ||
-        (r = venv_list_read(ctl, &after, problem)) < 0 ||
-        (r = place_links(ctl, root, minor, problem)) < 0)
+        (r = venv_list_read(ctl, &after, problem)) < 0)
         goto out;
     venv_list_add(&after, root);
-    r = commit_list(ctl, &before, &after, problem);
+    if ((r = place_links(ctl, root, minor, problem)) == 0)
+        r = commit_list(ctl, &before, &after, problem);
+    if (r < 0 && !venv_list_has(&before, root)) {
+        struct problem second = {0};
+
+        if (remove_links(ctl, root, &second) < 0)
+            (void)problem_report(root, &second);
+    }
     if (r == 0)
         printf("adopted %s (Python %s): start its programs with %s/bin/spython\n", safe(root),
                minor, safe(root));
@@ -125,7 +131,7 @@ int cmd_venv_list(struct ctl *ctl, int argc, char **argv)
 
     (void)argc;
     (void)argv;
-    if (venv_list_read(ctl, &list, &problem) < 0)
+    if (venv_list_all(ctl, &list, &problem) < 0)
         return problem_report("venvs.list", &problem);
     array = venv_list_json(ctl, &list, &bad);
     venv_list_done(&list);
@@ -161,6 +167,23 @@ static const char *listed_root(const struct venv_list *list, const char *text, c
     return realpath(text, real) && venv_list_has(list, real) ? real : NULL;
 }
 
+static int refuse_unlisted(const struct ctl *ctl, const char *text, struct problem *problem)
+{
+    struct venv_list all = {0};
+    struct problem ignored = {0};
+    char real[PATH_MAX];
+
+    if (venv_list_all(ctl, &all, &ignored) == 0 && listed_root(&all, text, real)) {
+        problem_set(problem, UNFIT, "is not in venvs.list but in spython.yaml");
+        problem_todo(problem, "take it out there and run spythonctl apply");
+    } else {
+        problem_set(problem, -ENOENT, "is not an adopted virtual environment");
+        problem_todo(problem, "see spythonctl venv list");
+    }
+    venv_list_done(&all);
+    return problem->err.code;
+}
+
 static int remove_root(const struct ctl *ctl, const char *text, struct problem *problem)
 {
     struct venv_list before = {0}, after = {0};
@@ -174,8 +197,7 @@ static int remove_root(const struct ctl *ctl, const char *text, struct problem *
         goto out;
     root = listed_root(&before, text, real);
     if (!root) {
-        problem_set(problem, -ENOENT, "is not an adopted virtual environment");
-        r = problem_todo(problem, "see spythonctl venv list");
+        r = refuse_unlisted(ctl, text, problem);
         goto out;
     }
     (void)venv_list_remove(&after, root);

@@ -2,9 +2,13 @@
 /* main() of spythonctl: finds the verb in the table, reads options, calls it. Help is printed from
  * the same tables, so the two cannot differ. */
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/fd.h"
 #include "ctl/ctl.h"
 #include "ctl/output.h"
 
@@ -285,9 +289,28 @@ static int dispatch(int argc, char **argv)
     return run_verb(verb, &line, used);
 }
 
+/* With 0, 1 or 2 closed, a policy file could become our standard output. And a reader that goes
+ * away must not end an apply half-way. */
+static int prepare_process(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd < 0)
+        return -errno;
+    fd_close(fd);
+    return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -errno : 0;
+}
+
 int main(int argc, char **argv)
 {
-    int status = dispatch(argc, argv);
+    int status;
+
+    if (prepare_process() < 0)
+        return CTL_UNUSABLE;
+    status = dispatch(argc, argv);
 
     /* A full disk behind a redirection must not look like a clean answer. */
     if (fflush(stdout) != 0 || ferror(stdout)) {

@@ -250,7 +250,7 @@ static json_t *collect_venvs(const struct ctl *ctl, json_t *problems)
     const json_t *item;
     size_t bad, i;
 
-    if (venv_list_read(ctl, &list, &problem) < 0) {
+    if (venv_list_all(ctl, &list, &problem) < 0) {
         add_problem(problems, "venvs.list", &problem);
         return json_array();
     }

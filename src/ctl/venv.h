@@ -39,6 +39,8 @@ struct venv_list {
 
 /* Absent is an empty list. */
 int venv_list_read(const struct ctl *ctl, struct venv_list *ret, struct problem *problem);
+/* The same with those that the policy in force names besides. */
+int venv_list_all(const struct ctl *ctl, struct venv_list *ret, struct problem *problem);
 int venv_list_write(const struct ctl *ctl, const struct venv_list *list, struct problem *problem);
 bool venv_list_has(const struct venv_list *list, const char *root);
 void venv_list_add(struct venv_list *list, const char *root); /* no-op if it is there */

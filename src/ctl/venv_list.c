@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "ctl/files.h"
 #include "ctl/output.h"
+#include "ctl/policy_apply.h"
 #include "ctl/venv.h"
 
 #define LIST_MAX (1u << 20)
@@ -31,6 +32,21 @@ int venv_list_read(const struct ctl *ctl, struct venv_list *ret, struct problem 
     while ((line = strsep(&rest, "\n")) != NULL)
         if (line[0] == '/')
             venv_list_add(ret, line);
+    return 0;
+}
+
+int venv_list_all(const struct ctl *ctl, struct venv_list *ret, struct problem *problem)
+{
+    struct problem unusable = {0};
+    struct policy policy;
+    bool built_in;
+    int r = venv_list_read(ctl, ret, problem);
+
+    if (r < 0 || policy_in_force(ctl, &policy, &built_in, &unusable) < 0)
+        return r; /* that the policy is unusable is told elsewhere */
+    for (uint32_t i = 0; i < policy.venvs.count; i++)
+        venv_list_add(ret, policy.venvs.items[i]);
+    policy_done(&policy);
     return 0;
 }
 
