@@ -54,12 +54,13 @@ def version_key(minor):
     return tuple(int(part) for part in minor.split("."))
 
 
-def registered_minors():
+def registered_minors(every=False):
+    """Minor versions of the prefix; `every`: also those that SPYTHON_MINORS leaves out."""
     prefix = prefix_path()
     if prefix is None:
         return []
     found = [p.parent.name for p in prefix.glob("libexec/spython/3.*/python")]
-    wanted = os.environ.get("SPYTHON_MINORS", "").split()
+    wanted = [] if every else os.environ.get("SPYTHON_MINORS", "").split()
     return sorted((m for m in found if not wanted or m in wanted), key=version_key)
 
 
@@ -194,24 +195,49 @@ class Installation:
 
 
 def clone(source, dest, minor):
-    """Copies of the prefix what one minor version needs; a prefix is relocatable."""
+    """Copies of the prefix what one minor version needs; a prefix is relocatable. Into a copy that is
+    there already it adds another minor version."""
     source, dest = Path(source), Path(dest)
+    fresh = not dest.exists()
     keep = {"spython", "spython" + minor, "spythonctl"}
     for folder, names in (("bin", keep), ("libexec/spython", {minor}), ("etc", None), ("share", None)):
-        if not (source / folder).is_dir():
+        if not (source / folder).is_dir() or (names is None and not fresh):
             continue
         (dest / folder).mkdir(parents=True, mode=0o755, exist_ok=True)
         for entry in (source / folder).iterdir():
-            if names is None or entry.name in names:
+            if (names is None or entry.name in names) and not (dest / folder / entry.name).exists():
                 subprocess.run(["cp", "-a", "--reflink=auto", entry, dest / folder], check=True)
-    for stale in dest.glob("etc/spython/policy.bin*"):
-        stale.unlink()
-    log = dest / "var" / "log" / "spython"
-    log.mkdir(parents=True)
-    shutil.copystat(source / "var" / "log" / "spython", log)
-    installation = Installation(dest, minor)
-    installation.home.mkdir()
-    return installation
+    if fresh:
+        for stale in dest.glob("etc/spython/policy.bin*"):
+            stale.unlink()
+        log = dest / "var" / "log" / "spython"
+        log.mkdir(parents=True)
+        shutil.copystat(source / "var" / "log" / "spython", log)
+        (dest / "home").mkdir()
+    return Installation(dest, minor)
+
+
+def decode(value):
+    """A value of a record as the Python object it tells of (docs/formats/record.md, Values)."""
+    if isinstance(value, list):
+        return [decode(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "map" in value:
+        return {decode(key): decode(item) for key, item in value["map"]}
+    if "items" in value:
+        return decode(value["items"])
+    if "bytes" in value:
+        text = value["bytes"].encode("utf-8")
+        return re.sub(rb"\\(\\|x[0-9a-f]{2})",
+                      lambda m: b"\\" if m[1] == b"\\" else bytes([int(m[1][1:], 16)]), text)
+    if "escaped" in value:
+        return re.sub(r"\\(\\|u[0-9a-f]{4})",
+                      lambda m: "\\" if m[1] == "\\" else chr(int(m[1][1:], 16)), value["escaped"])
+    for form in ("text", "int", "float"):
+        if form in value:
+            return {"text": str, "int": lambda t: int(t, 16), "float": float}[form](value[form])
+    return value
 
 
 def write(path, data, mode=0o644):

@@ -174,6 +174,24 @@ def test_planted_pyvenv(trap):
     assert b"adopt" in found.err
 
 
+def test_pyvenv_launcher(trap):
+    """__PYVENV_LAUNCHER__, meant for macOS, is obeyed by some versions everywhere: it chooses
+    sys.executable, and with it an environment."""
+    venv = trap.work / "venv"
+    plant_pyvenv(trap, venv)
+    sp = trap.sp
+    env = sp.env(__PYVENV_LAUNCHER__=str(venv / "bin" / "python3"))
+    run([sp.python, trap.script], env=env)
+    control = trap.sprung()
+    if sp.version == (3, 11):
+        assert control, "the control does not work: python3 is not taken in"
+    found = run([sp.spython, trap.script], env=env)
+    assert not trap.sprung()
+    assert found[:3] == trap.clean(sp.spython)[:3]
+    expected = sp.run(write(trap.work / "e.py", "import sys\nprint(sys.executable)\n"))
+    assert sp.run(trap.work / "e.py", env=env)[:3] == expected[:3]
+
+
 def test_pyvenv_by_argv0_only(trap):
     """A false argv[0] alone cannot select an environment: the invocation path is the kernel's."""
     venv = trap.work / "venv"

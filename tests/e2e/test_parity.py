@@ -162,6 +162,10 @@ def compare(case, minor, prefix, folder):
     work = folder / "work"
     expected = normalise(execute(case, python, work, home), python)
     found = normalise(execute(case, candidate, work, home), candidate)
+    if case.refused and not CONTROL:
+        status, text, _reason = case.refused
+        assert found.status == status and found.out == b"" and text in found.err, found
+        found = expected
     shutil.rmtree(work, ignore_errors=True)
     expected, found = (replace(o, (*EVERYWHERE, *case.mask)) for o in (expected, found))
     if not CONTROL:

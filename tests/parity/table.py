@@ -15,7 +15,7 @@ HERE = Path(__file__).resolve().parent
 class Case:
     def __init__(self, topic, name, shows, program, *, file="prog.py", invoke=None, args=(), env=None,
                  stdin=b"", files=None, setup=None, shell=None, stdout=None, send=None, status=0,
-                 says=None, since="3.8", until=None, mask=(), differs=(), timeout=60):
+                 says=None, since="3.8", until=None, mask=(), differs=(), refused=None, timeout=60):
         self.topic, self.name, self.shows = topic, name, shows
         # bytes are taken as they are; text is dedented so that a case can be written in place
         if isinstance(program, str):
@@ -37,6 +37,7 @@ class Case:
         self.mask = mask            # (pattern, replacement, reason): not constant between two runs
         self.differs = differs      # (pattern, replacement, reason): documented difference; the
                                     # replacement turns what spython says into what python3 says
+        self.refused = refused      # (status, text on stderr, reason): documented: not run at all
         self.timeout = timeout
 
     @property
