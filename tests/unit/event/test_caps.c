@@ -209,6 +209,29 @@ static void test_stack_and_source_keep_their_share(void **state)
     assert_null(strstr(out, "\"length\":4096,\"text\""));
 }
 
+/* What stands behind the source keeps its room, however long the text is. */
+static void test_source_leaves_room_for_the_rest(void **state)
+{
+    static char extra[301], rule[201];
+    struct record record = usual_record("exec");
+
+    (void)state;
+    (void)snprintf(extra, sizeof(extra), ",\"user\":\"%.280s\"", long_text);
+    memset(rule, 'r', 200);
+    record.extra = extra;
+    record.extra_len = strlen(extra);
+    for (record.rule_count = 0; record.rule_count < RECORD_MAX_RULES; record.rule_count++)
+        record.rules[record.rule_count] = rule;
+    record.source = (struct record_source){
+        .present = true, .text_known = true, .length = 4096, .text = text_value(long_text)};
+    for (size_t cap = 3000; cap < 4000; cap++) {
+        (void)encode_record(&record, out, cap);
+        assert_non_null(strstr(out, "\"length\":4096,\"text\":{\"text\":\"xxx"));
+        assert_non_null(strstr(out, "rrr\"],\"cut\":true,\"id\":"));
+        assert_non_null(strstr(out, ",\"user\":\"xxx"));
+    }
+}
+
 /* Every cap for a record with a bit of everything. */
 static void test_every_cap(void **state)
 {
@@ -258,6 +281,7 @@ int main(void)
         cmocka_unit_test(test_places_and_rules_outlive_arguments),
         cmocka_unit_test(test_places_that_are_too_large),
         cmocka_unit_test(test_stack_and_source_keep_their_share),
+        cmocka_unit_test(test_source_leaves_room_for_the_rest),
         cmocka_unit_test(test_every_cap),
     };
 

@@ -92,6 +92,20 @@ static void test_every_latin1_code_point(void **state)
     }
 }
 
+static void test_every_code_point(void **state)
+{
+    (void)state;
+    for (uint32_t c = 0; c <= 0x10ffff; c += c < 0x20000 ? 1 : 997) {
+        struct value value = data_value(VALUE_TEXT4, &c, 1);
+        char expected[64], out[64];
+        size_t n = record_value_encode(&value, REDACT_NO, out, sizeof(out) - 1);
+
+        out[n] = '\0';
+        reference_encode(expected, &c, 1);
+        assert_string_equal(out, expected);
+    }
+}
+
 static void test_every_byte_of_utf8_and_bytes(void **state)
 {
     (void)state;
@@ -557,6 +571,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_latin1_code_point),
+        cmocka_unit_test(test_every_code_point),
         cmocka_unit_test(test_every_byte_of_utf8_and_bytes),
         cmocka_unit_test(test_special_character_anywhere),
         cmocka_unit_test(test_random_texts_as_the_reference),
