@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The log: all sinks of one process, and the account of what each of them lost. One per process;
- * the core owns it. Nothing is dropped silently: what a sink did not take is counted, and as soon as
- * that sink takes records again it gets a `spython.loss` record in front of the next one.
+ * the core owns it. Nothing is dropped silently: what a sink did not take is counted, and as soon
+ * as that sink takes records again it gets a `spython.loss` record in front of the next one.
  */
 #ifndef SPYTHON_SINKS_LOG_H
 #define SPYTHON_SINKS_LOG_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where records go. A sink takes whole encoded records (`{...}\n`) and never formats or reads them.
- * One file per kind of sink behind `struct sink_ops`; log.h routes records to the sinks of a policy.
- * All functions may be called with or without the GIL, from any thread; a sink locks for itself
- * where a single write(2) does not do.
+ * Where records go. A sink takes whole encoded records (`{...}\n`) and never formats or reads
+ * them. One file per kind of sink behind `struct sink_ops`; log.h routes records to the sinks of a
+ * policy. All functions may be called with or without the GIL, from any thread; a sink locks for
+ * itself where a single write(2) does not do.
  */
 #ifndef SPYTHON_SINKS_SINK_H
 #define SPYTHON_SINKS_SINK_H
