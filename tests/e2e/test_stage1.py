@@ -23,7 +23,7 @@ import pytest
 import harness
 
 NOBODY = pwd.getpwnam("nobody")
-EM_OTHER = 40  # 32 bit ARM: nobody's first stage
+ET_EXEC, EM_OTHER = 2, 40  # the latter is 32 bit ARM: nobody's first stage
 PT_INTERP, PT_LOAD_ALIKE = 3, 0x6474E553  # the latter: a type that every loader ignores
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="changes owners and users: needs root")
@@ -487,6 +487,8 @@ def test_foreign_directory(p):
     p.libexec.chmod(0o700)
     p.see("x")
     p.refuses(p.core, "permission denied", nobody=True)
+    p.libexec.parent.chmod(0o700)
+    p.refuses(p.libexec, "permission denied", "chmod go+x", nobody=True)
 
 
 # --- the core -------------------------------------------------------------------------------------
@@ -553,6 +555,9 @@ def test_damaged_core(p, parts):
     p.refuses(p.core, "another machine")
     p.core.write_bytes(b"#!/bin/sh\n" * 100)
     p.refuses(p.core, "not an ELF file")
+    p.core.write_bytes(whole)
+    patch_bytes(p.core, 16, struct.pack("<H", ET_EXEC))
+    p.refuses(p.core, "not a shared object")
     p.use_core(parts["cores"][None])
     p.refuses(p.core, "not a core of spython")
     p.use_core(parts["python"])
@@ -601,10 +606,13 @@ def test_moved_copy_with_the_same_bytes(p):
     p.see("x")
 
 
-@pytest.mark.parametrize("field", ["dev", "ino", "mtime", "ctime"])
-def test_each_fact_is_compared(p, field):
+@pytest.mark.parametrize("field, change", [("dev", 1), ("ino", 1), ("mtime", 1), ("ctime", 1),
+                                           ("mtime", 10**9), ("ctime", 10**9)])
+def test_each_fact_is_compared(p, field, change):
     """Other facts: the digest decides. A record that lies about it shows that it was asked."""
-    p.register(p.parts["python"], **{field: 1})
+    st = p.parts["python"].stat()
+    now = dict(dev=st.st_dev, ino=st.st_ino, mtime=st.st_mtime_ns, ctime=st.st_ctime_ns)[field]
+    p.register(p.parts["python"], **{field: now - change if now > change else now + change})
     p.see("x")
     record = p.record.read_bytes()
     p.record.write_bytes(record[:72] + b"\0" * 32 + record[104:])
