@@ -242,12 +242,6 @@ static void add_denial(struct merge *m, struct policy_denial *denials, const cha
     denial->id = app && app->id ? app->id : host->id;
     if (!denial->id)
         denial->id = default_id(m->reader->arena, event);
-    for (uint32_t i = 0; denial->id && i < m->settings->denial_count; i++) {
-        if (strcmp(denials[i].id, denial->id) == 0)
-            report(m->reader, POLICY_ERROR, app ? app->place : host->place, NULL,
-                   "denials '%s' and '%s' have the same id '%s'", denials[i].event, event,
-                   denial->id);
-    }
     m->settings->denial_count++;
 }
 
@@ -258,6 +252,40 @@ static bool is_default_denial(const char *event)
             return true;
     }
     return false;
+}
+
+/* One of the two has an id of its own, or they would differ: it was written for that event. */
+static void report_same_id(struct merge *m, const struct policy_denial *a,
+                           const struct policy_denial *b)
+{
+    const struct source *sources[] = {m->app, m->host};
+    const char *events[] = {b->event, a->event};
+    struct place place = m->own->place;
+
+    for (size_t i = 0; i < 4; i++) {
+        const struct source_denial *written = find_denial(sources[i / 2], events[i % 2]);
+
+        if (written && written->id) {
+            place = written->place;
+            break;
+        }
+    }
+    report(m->reader, POLICY_ERROR, place, NULL, "denials '%s' and '%s' have the same id '%s'",
+           a->event, b->event, a->id);
+}
+
+static void check_ids(struct merge *m)
+{
+    for (uint32_t i = 0; i < m->settings->denial_count; i++) {
+        const struct policy_denial *a = &m->settings->denials[i];
+
+        for (uint32_t j = i + 1; j < m->settings->denial_count; j++) {
+            const struct policy_denial *b = &m->settings->denials[j];
+
+            if (strcmp(a->id, b->id) == 0)
+                report_same_id(m, a, b);
+        }
+    }
 }
 
 static bool merge_denials(struct merge *m)
@@ -283,7 +311,10 @@ static bool merge_denials(struct merge *m)
         if (!is_default_denial(event) && !find_denial(m->host, event))
             add_denial(m, denials, event, SOURCE_MODE_AUDIT, level_of_event(event));
     }
-    return !m->reader->arena->failed;
+    if (m->reader->arena->failed)
+        return false;
+    check_ids(m);
+    return true;
 }
 
 static const char *or_empty(const char *text)

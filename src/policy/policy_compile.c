@@ -39,6 +39,7 @@ static void begin(struct compilation *c, struct policy_messages *messages)
     c->reader.messages = messages;
     c->reader.file = "spython.yaml";
     c->host.app = "";
+    c->host.place.file = c->reader.file;
     c->host.match_uid = -1;
 }
 
@@ -339,6 +340,7 @@ int policy_compile_text(const char *name, const char *yaml, size_t yaml_len, uin
 
     begin(&c, messages);
     c.reader.file = name;
+    c.host.place.file = name;
     source_read(&c.reader, "", yaml, yaml_len, &c.host);
     r = finish(&c, NULL, serial, applied, ret_data, ret_len, err);
     arena_done(&c.arena);
