@@ -15,8 +15,9 @@
 #include <time.h>
 
 #define LOSS_RECORD_MAX 4096
-#define RECENT 512 /* more than any sink takes back at once, but for threads that were on the way  \
-                    */
+#define RECENT                                                                                     \
+    512 /* more than any sink takes back at once, but for threads that were on the way             \
+         */
 
 struct account {
     uint64_t lost;

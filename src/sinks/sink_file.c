@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,29 +19,17 @@
 #include "base/fd.h"
 #include "sinks/file_place.h"
 #include "sinks/file_recover.h"
+#include "sinks/gate.h"
 #include "sinks/put.h"
 
 #define CHECK_INTERVAL 256
 #define SESSION_MAX 64
-#define TRIES_MAX 8 /* of one record: each finds another file, or makes one ready */
-
-/*
- * What the usual path needs, in one word so that it is read and changed as one:
- *   count       24 bits  records written through this descriptor since the last check
- *   descriptor  20 bits  NONE: take the mutex first
- *   generation  20 bits  changes with every new file
- * A writer adds 1 after its write. The generation it then finds tells whether somebody opened
- * another file meanwhile, and in whose account its record is.
- */
-#define COUNT_MASK 0xffffffu
-#define FD_SHIFT 24
-#define FD_NONE 0xfffffu
-#define GENERATION_SHIFT 44
+#define PROOF_MAX (256 << 20) /* bytes that are read in one go to be sure of a loss */
+#define TRIES_MAX 8           /* of one record: each finds another file, or makes one ready */
 
 struct sink_file {
     struct sink base;
-    _Atomic uint64_t state;
-    _Atomic uint64_t lossy;  /* generation whose last records went nowhere */
+    struct gate gate;        /* closed: take the mutex and see what is wrong */
     _Atomic uint64_t size;   /* of the file, for rotation; about */
     _Atomic bool guarded;    /* a write may raise SIGXFSZ */
     _Atomic uint64_t astray; /* for take_back() */
@@ -55,49 +42,16 @@ struct sink_file {
     int fd;
     struct file_id id;
     bool torn;         /* the file ends in a piece of a record */
-    off_t checked;     /* its size at the last check */
-    uint64_t suspects; /* records since then that are no longer in `state` */
+    off_t checked;     /* its size when nobody was writing and it was in its place, */
+    uint64_t suspects; /* and the records since then that the gate does not count any more */
 };
 
-static unsigned count_of(uint64_t state)
+/* Has nobody changed the file, or closed the gate for good, since `generation` was seen? */
+static bool is_current(struct sink_file *f, unsigned generation)
 {
-    return (unsigned)(state & COUNT_MASK);
-}
+    struct gate_pass pass = gate_pass_of(atomic_load(&f->gate.state));
 
-static int fd_of(uint64_t state)
-{
-    unsigned fd = (unsigned)(state >> FD_SHIFT) & FD_NONE;
-
-    return fd == FD_NONE ? -1 : (int)fd;
-}
-
-static uint64_t generation_of(uint64_t state)
-{
-    return state >> GENERATION_SHIFT;
-}
-
-static uint64_t pack(uint64_t generation, int fd)
-{
-    uint64_t number = fd < 0 ? FD_NONE : (uint64_t)fd;
-
-    return generation << GENERATION_SHIFT | number << FD_SHIFT;
-}
-
-/* Publishes a descriptor (-1: none). Returns how many records were written since the last call. */
-static unsigned publish(struct sink_file *f, uint64_t generation, int fd)
-{
-    return count_of(atomic_exchange(&f->state, pack(generation, fd)));
-}
-
-/* From here until the next publish() all writers queue at the mutex. */
-static void close_gate(struct sink_file *f, uint64_t generation)
-{
-    f->suspects += publish(f, generation, -1);
-}
-
-static uint64_t current_generation(struct sink_file *f)
-{
-    return generation_of(atomic_load(&f->state));
+    return pass.generation == generation && pass.fd >= 0;
 }
 
 static void note_limit(struct sink_file *f)
@@ -122,11 +76,15 @@ static int put_record(struct sink_file *f, int fd, const char *data, size_t len,
     return r;
 }
 
-/* The file was seen in its place, with `size` bytes: what was written before is not our worry. */
-static void note_checked(struct sink_file *f, off_t size)
+/* The file was seen in its place, with `size` bytes. If nobody was writing (`quiet`), what was
+ * written before is not our worry any more; otherwise it could not be told apart from what comes
+ * later. */
+static void note_checked(struct sink_file *f, off_t size, bool quiet)
 {
-    f->checked = size;
-    f->suspects = 0;
+    if (quiet) {
+        f->checked = size;
+        f->suspects = 0;
+    }
     if (f->rotate_size)
         atomic_store(&f->size, (uint64_t)size);
     note_limit(f);
@@ -187,14 +145,12 @@ static uint64_t recover(struct sink_file *f, enum file_state was, int to)
  */
 static int change_file(struct sink_file *f, enum file_state was, uint64_t *ret_lost)
 {
-    uint64_t generation = current_generation(f), found = 0;
     bool ours = was != FILE_GONE && was != FILE_FOREIGN, whole = was >= FILE_MOVED;
+    uint64_t found = 0;
     struct file_id id;
-    int fd = -1, r;
+    int fd, r;
 
-    if (!whole)
-        atomic_store(&f->lossy, generation);
-    close_gate(f, generation + 1);
+    (void)gate_close(&f->gate, true, &f->suspects);
     if (!ours && f->suspects > 0)
         found = recover(f, was, -1); /* while the place still has the old file's name */
     r = file_place_open(&f->place, &fd, &id);
@@ -206,44 +162,51 @@ static int change_file(struct sink_file *f, enum file_state was, uint64_t *ret_l
         /* A number that is ours stays open, so that nobody gets it while a writer may still use it;
          * the next file takes it over. */
         f->fd = ours ? f->fd : -1;
-        (void)publish(f, generation + 1, whole && !f->torn ? f->fd : -1);
+        gate_open(&f->gate, whole && !f->torn ? f->fd : -1, true);
         return r;
     }
     f->fd = take_number(f->fd, ours, fd);
+    f->place.opening = false;
+    if (f->fd >= (int)GATE_CLOSED) {
+        fd_close(f->fd);
+        f->fd = -1;
+        gate_open(&f->gate, -1, true);
+        return -EMFILE;
+    }
     f->id = id;
     f->torn = false;
     f->checked = 0;
     (void)file_place_look(&f->place, f->fd, &id, &f->checked);
-    note_checked(f, f->checked);
-    (void)publish(f, generation + 1, f->fd);
+    note_checked(f, f->checked, true);
+    gate_open(&f->gate, f->fd, true);
     return 0;
 }
 
 /*
- * After every CHECK_INTERVAL-th record: is the file still where it was? `generation` is the one
- * that this record was counted in. Returns 0, or -errno if records were lost; *ret_again says that
- * the caller's record was among them and is not in the account.
+ * After every CHECK_INTERVAL-th record: is the file still where it was? Returns 0, or -errno if
+ * records were lost; *ret_again says that the caller's record was among them and is not in the
+ * account.
  */
-static int check_file(struct sink_file *f, uint64_t generation, bool *ret_again)
+static int check_file(struct sink_file *f, unsigned generation, bool *ret_again)
 {
     enum file_state state;
     uint64_t lost = 0;
     off_t size = 0;
+    bool quiet;
     int r = 0;
 
     pthread_mutex_lock(&f->lock);
-    if (current_generation(f) != generation || f->torn)
+    if (!is_current(f, generation))
         goto out; /* somebody else has just looked */
-    /* Count first, size afterwards: what happens in between makes the account too large, not too
-     * small. */
-    f->suspects += count_of(atomic_fetch_and(&f->state, ~(uint64_t)COUNT_MASK));
+    quiet = gate_close(&f->gate, false, &f->suspects);
     state = file_place_look(&f->place, f->fd, &f->id, &size);
     if (state == FILE_HERE) {
         int flags = fcntl(f->fd, F_GETFL);
 
         if (flags >= 0 && !(flags & O_APPEND))
             (void)fcntl(f->fd, F_SETFL, flags | O_APPEND);
-        note_checked(f, size);
+        note_checked(f, size, quiet);
+        gate_open(&f->gate, f->fd, false);
         goto out;
     }
     r = change_file(f, state, &lost);
@@ -261,13 +224,12 @@ out:
 }
 
 /* The file is full. */
-static void rotate_file(struct sink_file *f, uint64_t generation)
+static void rotate_file(struct sink_file *f, unsigned generation)
 {
     uint64_t lost;
 
     pthread_mutex_lock(&f->lock);
-    if (current_generation(f) == generation && !f->torn &&
-        atomic_load(&f->size) >= f->rotate_size) {
+    if (is_current(f, generation) && atomic_load(&f->size) >= f->rotate_size) {
         int r = 0;
 
         atomic_store(&f->size,
@@ -280,118 +242,115 @@ static void rotate_file(struct sink_file *f, uint64_t generation)
     pthread_mutex_unlock(&f->lock);
 }
 
+/* The file is not in its place: changes it and adds what is lost to the account. Returns 0, -ESTALE
+ * if there is another file but records were lost, or -errno; then *ret_usable says whether the old
+ * one still takes records. Mutex held. */
+static int replace_file(struct sink_file *f, enum file_state state, bool *ret_usable)
+{
+    uint64_t lost;
+    int r = change_file(f, state, &lost);
+
+    (void)atomic_fetch_add(&f->astray, lost);
+    *ret_usable = r < 0 && state == FILE_MOVED;
+    return r == 0 && lost > 0 ? -ESTALE : r;
+}
+
 /*
  * A record was not written, or only `done` bytes of it. Returns 0 if it should be given again, or
  * -errno.
  */
-static int handle_fault(struct sink_file *f, uint64_t generation, size_t done, int error)
+static int handle_fault(struct sink_file *f, unsigned generation, size_t done, int error)
 {
+    bool usable = true, quiet;
     enum file_state state;
-    uint64_t lost;
     off_t size = 0;
     int r = 0;
 
     pthread_mutex_lock(&f->lock);
-    if (current_generation(f) != generation)
+    if (!is_current(f, generation))
         goto out;
-    f->suspects += count_of(atomic_fetch_and(&f->state, ~(uint64_t)COUNT_MASK));
+    quiet = gate_close(&f->gate, false, &f->suspects);
     state = file_place_look(&f->place, f->fd, &f->id, &size);
-    if (state != FILE_HERE) {
-        r = change_file(f, state, &lost);
-        (void)atomic_fetch_add(&f->astray, lost);
-        if (r == 0 && lost > 0)
-            r = -ESTALE;
-        if (r == 0 || state < FILE_MOVED)
-            goto out;
-    }
-    note_checked(f, size);
+    if (state != FILE_HERE)
+        r = replace_file(f, state, &usable);
+    if (!usable || (state != FILE_HERE && r >= 0))
+        goto out;
     r = error;
-    if (done > 0 && !f->place.shared) {
-        f->torn = true;
-        close_gate(f, current_generation(f));
-    }
+    note_checked(f, size, quiet);
+    f->torn = f->torn || (done > 0 && !f->place.shared);
+    gate_open(&f->gate, f->torn ? -1 : f->fd, false);
 out:
     pthread_mutex_unlock(&f->lock);
     return r;
 }
 
-/* Opens a file if there is none, and ends the line of a torn one. Returns 0 or -errno. */
+/* The gate is closed: opens a file if there is none, and ends the line of a torn one. Returns 0 or
+ * -errno. */
 static int get_ready(struct sink_file *f)
 {
     enum file_state state;
-    uint64_t lost = 0;
+    bool usable = true;
     off_t size = 0;
     size_t done;
     int r = 0;
 
     pthread_mutex_lock(&f->lock);
-    if (fd_of(atomic_load(&f->state)) >= 0)
+    if (gate_pass_of(atomic_load(&f->gate.state)).fd >= 0)
         goto out;
     state = file_place_look(&f->place, f->fd, &f->id, &size);
-    if (state != FILE_HERE) {
-        r = change_file(f, state, &lost);
-        (void)atomic_fetch_add(&f->astray, lost);
-        if (r == 0 && lost > 0)
-            r = -ESTALE;
-        if (r == 0 || state < FILE_MOVED)
-            goto out;
-    }
-    if (f->torn)
-        r = put_record(f, f->fd, "\n", 1, &done);
+    if (state != FILE_HERE)
+        r = replace_file(f, state, &usable);
+    if (!usable || (state != FILE_HERE && r >= 0))
+        goto out;
+    r = f->torn ? put_record(f, f->fd, "\n", 1, &done) : 0;
     if (r == 0) {
         f->torn = false;
-        note_checked(f, size + 1);
-        (void)publish(f, current_generation(f), f->fd);
+        note_checked(f, size + 1, true);
+        gate_open(&f->gate, f->fd, false);
     }
 out:
     pthread_mutex_unlock(&f->lock);
     return r;
 }
 
-/* A record was written. Returns as check_file(). */
-static int note_written(struct sink_file *f, uint64_t state, size_t len, bool *ret_again)
+/* A record was written and counted. Returns as check_file(). */
+static int note_written(struct sink_file *f, unsigned generation, unsigned count, size_t len,
+                        bool *ret_again)
 {
-    uint64_t now = atomic_load(&f->state), generation = generation_of(state);
-
-    do {
-        if (generation_of(now) != generation) {
-            /* Another file since; ours went into the old one. */
-            *ret_again = atomic_load(&f->lossy) == generation;
-            return 0;
-        }
-    } while (!atomic_compare_exchange_weak(&f->state, &now, now + 1));
-    now++;
     if (f->rotate_size && atomic_fetch_add(&f->size, len) + len >= f->rotate_size)
         rotate_file(f, generation);
-    if (count_of(now) % CHECK_INTERVAL == 0)
-        return check_file(f, generation, ret_again);
-    return 0;
+    return count % CHECK_INTERVAL == 0 ? check_file(f, generation, ret_again) : 0;
 }
 
 static int file_write(struct sink *sink, const char *data, size_t len)
 {
     struct sink_file *f = (struct sink_file *)sink;
+    unsigned records = len > 1; /* an empty line is none */
     int saved = errno, r = 0, fault = -EIO;
     bool again = true;
 
     for (unsigned tries = 0; again && tries < TRIES_MAX; tries++) {
-        uint64_t state = atomic_load(&f->state);
+        struct gate_pass pass = gate_enter(&f->gate);
+        unsigned generation, count;
         size_t done;
 
-        if (fd_of(state) < 0) {
+        if (pass.fd < 0) {
             r = get_ready(f);
             if (r < 0)
                 break;
             continue;
         }
-        again = false;
-        r = put_record(f, fd_of(state), data, len, &done);
+        r = put_record(f, pass.fd, data, len, &done);
+        count = gate_leave(&f->gate, r == 0 ? records : 0, &generation);
         if (r < 0) {
             fault = r;
-            r = handle_fault(f, generation_of(state), done, r);
+            r = handle_fault(f, pass.generation, done, r);
             again = r == 0;
-        } else if (len > 1) { /* an empty line is no record */
-            r = note_written(f, state, len, &again);
+        } else {
+            /* Of another generation: where the record went cannot be told. */
+            again = generation != pass.generation;
+            if (!again && records)
+                r = note_written(f, generation, count, len, &again);
             again = again && r == 0;
         }
     }
@@ -420,15 +379,15 @@ static void file_after_fork(struct sink *sink, const char *session)
     (void)pthread_mutex_init(&f->lock, NULL);
     if (!f->place.shared || f->fd < 0) {
         /* Another thread may have been changing files: only what certainly is the log is closed. */
-        if (file_place_is(f->fd, &f->id))
-            fd_close(f->fd);
+        file_place_abandon(&f->place, f->fd, &f->id);
         f->fd = -1;
     }
     begin_session(f, session);
     f->torn = false;
     f->suspects = 0;
     atomic_store(&f->astray, 0);
-    (void)publish(f, current_generation(f) + 1, f->fd);
+    gate_reset(&f->gate);
+    gate_open(&f->gate, f->fd, true);
     errno = saved;
 }
 
@@ -464,7 +423,7 @@ static int file_open(const struct sink_config *config, const char *session, stru
     f->rotate_keep = config->rotate_keep;
     f->fd = -1;
     (void)pthread_mutex_init(&f->lock, NULL);
-    (void)publish(f, 1, -1);
+    gate_reset(&f->gate);
     begin_session(f, session);
     r = change_file(f, FILE_GONE, &lost);
     if (r < 0) {
