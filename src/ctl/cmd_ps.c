@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "ctl/output.h"
@@ -106,8 +107,9 @@ static void print_list(const struct ctl *ctl, const struct session_list *list, b
     }
     json_decref(array);
     if (list->unreadable > 0)
-        printf("%zu other processes could not be read (run as root to see all)\n",
-               list->unreadable);
+        printf("%zu other process%s could not be read%s\n", list->unreadable,
+               list->unreadable == 1 ? "" : "es",
+               geteuid() == 0 ? "" : " (run as root to see all)");
 }
 
 int cmd_ps(struct ctl *ctl, int argc, char **argv)

@@ -140,7 +140,8 @@ static int describe_failure(int r, int status, int complaints, struct problem *p
                     WTERMSIG(status), line);
     else
         problem_set(problem, UNFIT, "failed when asked for its version: %s", line);
-    return problem_todo(problem, "make `env -i PATH -I -S -c pass` work, or name another python3");
+    return problem_todo(problem,
+                        "make it work with -I -S in an empty environment, or name another python3");
 }
 
 static int run_and_read(int fd, const struct stat *st, const char *path, char *answer,

@@ -89,13 +89,13 @@ int interpreter_read(const struct ctl *ctl, const char *minor, struct interprete
     return problem_todo(problem, "spythonctl interpreter add PATH");
 }
 
-/* Sets state and problem; for the ends of the checks below. */
+/* Sets state and problem; for the ends of the checks below. `todo` may be NULL. */
 static int conclude(struct interpreter *interpreter, enum interpreter_state state, int code,
                     const char *what, const char *todo)
 {
     interpreter->state = state;
     problem_set(&interpreter->problem, code, "%s", what);
-    return problem_todo(&interpreter->problem, "%s", todo);
+    return todo ? problem_todo(&interpreter->problem, "%s", todo) : code;
 }
 
 static bool is_same_file(const struct stat *st, const struct interpreter_record *record)
@@ -118,8 +118,11 @@ static int check_file(const struct ctl *ctl, struct interpreter *in)
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
         return conclude(in, INTERPRETER_MISSING, -ENOENT, "the interpreter is not there any more",
                         "install it again, or register another: spythonctl interpreter add PATH");
+    if (fd < 0 && errno == ELOOP)
+        return conclude(in, INTERPRETER_UNUSABLE, -ELOOP, "the interpreter is a link now",
+                        "register what it leads to: spythonctl interpreter add PATH");
     if (fd < 0 || fstat(fd, &st) < 0)
-        return conclude(in, INTERPRETER_UNUSABLE, -errno, strerror(errno), "");
+        return conclude(in, INTERPRETER_UNUSABLE, -errno, strerror(errno), NULL);
     if (owner_check_stat(&st, ctl->owner, path, &err) < 0 ||
         owner_check_chain(path, ctl->owner, &err) < 0) {
         in->state = INTERPRETER_UNTRUSTED;
@@ -169,7 +172,7 @@ static int check_parts(const struct ctl *ctl, struct interpreter *in)
     if ((r = check_part(ctl, in, core, "its core is missing", "install spython again")) < 0 ||
         (r = check_part(ctl, in, program, "bin/spythonX.Y is missing for it",
                         "install spython again")) < 0 ||
-        (r = check_part(ctl, in, record, "its record is missing", "")) < 0 ||
+        (r = check_part(ctl, in, record, "its record is missing", NULL)) < 0 ||
         (r = check_part(ctl, in, in->record.stdlib, "its standard library is missing",
                         "install Python's library again, or register another interpreter")) < 0)
         return r;

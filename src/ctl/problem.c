@@ -8,28 +8,6 @@
 
 #include "ctl/output.h"
 
-int problem_set(struct problem *problem, int code, const char *fmt, ...)
-{
-    va_list ap;
-
-    problem->err.code = code;
-    problem->todo[0] = '\0';
-    va_start(ap, fmt);
-    (void)vsnprintf(problem->err.msg, sizeof(problem->err.msg), fmt, ap); /* cut is fine */
-    va_end(ap);
-    return code;
-}
-
-int problem_todo(struct problem *problem, const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    (void)vsnprintf(problem->todo, sizeof(problem->todo), fmt, ap); /* cut is fine */
-    va_end(ap);
-    return problem->err.code;
-}
-
 /* What helps against an error of a system call, by and large. */
 static const char *advice(int code)
 {
@@ -52,15 +30,39 @@ static const char *advice(int code)
         return "run spythonctl apply";
     case ENOMEM:
         return "free memory and try again";
+    case ENOEXEC:
+    case EINVAL:
+        return "see spythonctl(1)";
     default:
         return "see the error and try again";
     }
 }
 
+int problem_set(struct problem *problem, int code, const char *fmt, ...)
+{
+    va_list ap;
+
+    problem->err.code = code;
+    (void)snprintf(problem->todo, sizeof(problem->todo), "%s", advice(code));
+    va_start(ap, fmt);
+    (void)vsnprintf(problem->err.msg, sizeof(problem->err.msg), fmt, ap); /* cut is fine */
+    va_end(ap);
+    return code;
+}
+
+int problem_todo(struct problem *problem, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(problem->todo, sizeof(problem->todo), fmt, ap); /* cut is fine */
+    va_end(ap);
+    return problem->err.code;
+}
+
 int problem_from_err(struct problem *problem, const struct err *err)
 {
-    problem->err = *err;
-    return problem_todo(problem, "%s", advice(err->code));
+    return problem_set(problem, err->code, "%s", err->msg);
 }
 
 int problem_status(const struct problem *problem)
@@ -91,9 +93,7 @@ int problem_status(const struct problem *problem)
 
 int problem_report(const char *object, const struct problem *problem)
 {
-    const char *todo = problem->todo[0] ? problem->todo : advice(problem->err.code);
-
     (void)fprintf(stderr, "spythonctl: %s: %s (%s)\n", safe(object), safe(problem->err.msg),
-                  safe(todo));
+                  safe(problem->todo));
     return problem_status(problem);
 }

@@ -25,11 +25,12 @@ struct problem {
 /* Negative errno values by what they lead to; see problem_status(). */
 #define UNFIT (-ENOEXEC) /* looked at, and not what is needed */
 
-/* Sets what is wrong, with the negative errno `code`; forgets an older advice. Returns `code`. */
+/* Sets what is wrong, with the negative errno `code`, and advice that fits most errors of that
+ * code. Returns `code`. */
 int problem_set(struct problem *problem, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Sets what to do about it. Returns the code that was set before. */
+/* Sets better advice. Returns the code that was set before. */
 int problem_todo(struct problem *problem, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
