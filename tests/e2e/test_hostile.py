@@ -19,7 +19,7 @@ print({
     "prefix": (sys.prefix, sys.exec_prefix, sys.base_prefix),
     "path": [p for p in sys.path if p != HERE],
     "path0": sys.path[0] == HERE,
-    "os": os.__file__,
+    "os": getattr(os, "__file__", None),
     "platlibdir": getattr(sys, "platlibdir", None),
     "pycache_prefix": sys.pycache_prefix,
     "write_bytecode": sys.dont_write_bytecode,
@@ -35,7 +35,7 @@ print({
     "utf8": sys.flags.utf8_mode,
     "planted": sorted(m for m in ("usercustomize", "planted") if m in sys.modules),
     "sitecustomize": getattr(sys.modules.get("sitecustomize"), "__file__", None),
-    "positions": next(iter(getattr((lambda: 0).__code__, "co_positions", lambda: [(1, 1)])()))[1],
+    "positions": next(iter(getattr((lambda: 0).__code__, "co_positions", lambda: [(1, 1, 1)])()))[2],
     "frozen": getattr(getattr(os, "__spec__", None), "origin", None),
 })
 '''
@@ -61,8 +61,8 @@ class Trap:
             self.marker.unlink()
         return result
 
-    def clean(self, executable):
-        return run([executable, self.script], env=self.sp.env())
+    def clean(self, executable, stdin=b""):
+        return run([executable, self.script], env=self.sp.env(), stdin=stdin)
 
     def fake_installation(self, where):
         """A tree that looks like a Python installation: the landmarks, and a planted encodings."""
@@ -95,7 +95,7 @@ def trap(sp, work):
 def check_same(trap, env, argv0=None, stdin=b"", before=()):
     """The trick changes python3 (control) and leaves spython as it is without the trick."""
     sp = trap.sp
-    plain_clean, clean = trap.clean(sp.python), trap.clean(sp.spython)
+    plain_clean, clean = trap.clean(sp.python, stdin), trap.clean(sp.spython, stdin)
     assert plain_clean.status == clean.status == 0, (plain_clean, clean)
     assert not trap.sprung()
     env = sp.env(**env)
