@@ -302,7 +302,10 @@ static void test_chroot(void **state)
         if (open(below("log/"), O_RDONLY | O_CLOEXEC) >= 0)
             _exit(3);                       /* control: the path is out of reach */
         log_after_fork(log, OTHER_SESSION); /* a new file, by the directory's descriptor */
-        _exit(write_records(log, 1, 1000) < 0 || log_lost(log) > 0);
+        if (write_records(log, 1, 1000) < 0 || log_lost(log) > 0)
+            _exit(4);
+        log_close(log);
+        _exit(0);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);

@@ -460,9 +460,11 @@ static void test_file_size_limit_stop(void **state)
 /* No number at 200 or above may be had: the sink takes what there is. */
 static int body_few_descriptors(void)
 {
-    struct rlimit limit = {64, 64};
+    struct rlimit limit;
     struct log *log;
 
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = 64;
     REQUIRE(setrlimit(RLIMIT_NOFILE, &limit) == 0);
     log = open_file_log(limit_path, SINK_FAILURE_STOP);
     REQUIRE(write_records(log, 1, 300) == 0);
