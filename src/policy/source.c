@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_LISTED_VENVS 4096
+
 static void read_profile(struct reader *reader, const struct yaml_node *value, void *target)
 {
     const char *names[PROFILE_MAX];
@@ -227,6 +229,11 @@ void source_read_venv_list(struct reader *reader, const char *data, size_t len,
             return;
         if (node.len == 0 || node.text[0] == '#')
             continue;
+        if (ret->count == MAX_LISTED_VENVS) {
+            report_node(reader, &node, NULL, "there are more than %d environments",
+                        MAX_LISTED_VENVS);
+            return;
+        }
         if (strlen(node.text) != node.len) {
             report_node(reader, &node, NULL, "the line holds a NUL byte");
             continue;

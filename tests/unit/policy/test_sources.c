@@ -115,6 +115,17 @@ static void test_apps_is_no_directory(void **state)
     remove_tree(dir);
 }
 
+static void write_many_lines(const char *path, size_t count)
+{
+    char *text = malloc(2 * count);
+
+    assert_non_null(text);
+    for (size_t i = 0; i < count; i++)
+        memcpy(text + 2 * i, "/\n", 2);
+    write_file(path, text, 2 * count, 0644);
+    free(text);
+}
+
 static void test_venv_list(void **state)
 {
     char *dir = make_dir(), *list = path_in(dir, "venvs.list");
@@ -132,6 +143,10 @@ static void test_venv_list(void **state)
     expect(dir, -EINVAL, "venvs.list:2:1: the line holds a NUL byte");
     write_text(dir, "venvs.list", "/no/such\n");
     expect(dir, 0, "venvs.list:1:1: warning: cannot find '/no/such'");
+    write_many_lines(list, 4096);
+    expect(dir, 0, NULL);
+    write_many_lines(list, 4097);
+    expect(dir, -EINVAL, "venvs.list:4097:1: there are more than 4096 environments");
     free(list);
     remove_tree(dir);
 }
