@@ -210,6 +210,12 @@ def test_add_asks_in_an_empty_environment(sp_one, work):
     result = run([sp_one.ctl, "interpreter", "add", sp_one.python], env=hostile, cwd=work / "evil")
     assert result.status == 0, result.err
     assert record(sp_one) == before
+    # -I alone would explain that; so look at the environment itself.
+    source = write(work / "env.c", '#include <stdio.h>\n#include <unistd.h>\n'
+                   'int main(void) { dprintf(2, "%s\\n", *environ ? *environ : "none"); return 3; }')
+    subprocess.run(["cc", "-D_GNU_SOURCE", "-o", work / "env", source], check=True)
+    assert run([work / "env"], env=hostile).err != b"none\n"
+    assert b"version: none (" in run([sp_one.ctl, "interpreter", "add", work / "env"], env=hostile).err
 
 
 def test_add_by_link_and_copy(sp_one, copy, work):
