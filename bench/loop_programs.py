@@ -19,8 +19,9 @@ PYPERFORMANCE = {
     "richards": ([], 2),
     "deltablue": ([], 25),
     "nbody": (["--iterations", "20000"], 1),
-    "pickle": (["pickle", "--pure-python"], 20),
+    "spectral_norm": ([], 1),
     "json_loads": ([], 150),
+    "pickle": (["pickle", "--pure-python"], 20),
 }
 
 

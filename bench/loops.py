@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """CPU-bound programs under python3, under a host linked with libpython, and under spython: five
-loops and five programs of pyperformance."""
+loops and five programs of pyperformance. A sixth, pickle in pure Python, is shown without a limit: it raises
+one audit event, builtins.id, for each object, so it measures the hook and not the interpreter."""
 import math
 import statistics
 import subprocess
@@ -14,6 +15,7 @@ import common
 from common import Check, Outcome
 
 LIMIT = 1.01
+EVENT_BOUND = "pyperformance pickle"
 BEST_OF = 5
 PYPERFORMANCE = "pyperformance==1.11.0"
 
@@ -77,8 +79,8 @@ def measure(options):
 
     names = list(results["python3"][0])
     groups = {"five loops": [n for n in names if not n.startswith("pyperformance ")],
-              "five programs of pyperformance": [n for n in names
-                                                 if n.startswith("pyperformance ")]}
+              "five programs of pyperformance": [n for n in names if n != EVENT_BOUND and
+                                                 n.startswith("pyperformance ")]}
     for label, programs in groups.items():
         compare(outcome, label, results, "spython", programs, LIMIT)
         if host:
@@ -94,6 +96,9 @@ def measure(options):
     outcome.tables.append((
         "CPU time, medians of %d rounds, each the best of %d" % (options.rounds, BEST_OF),
         ["program", "python3, ms"] + [v + " / python3" for v in variants if v != "python3"], rows))
+    if EVENT_BOUND in names:
+        outcome.notes.append("%s calls id() on every object and so raises an audit event each time; "
+                             "it is not among the five that the limit is about." % EVENT_BOUND)
     return outcome
 
 
