@@ -103,7 +103,9 @@ case("cmdline", "/proc/self/cmdline holds what was typed, with spython in the pl
 
 case("cmdline_short_argument", "the same with a first argument of one byte", '''
     print(open("/proc/self/cmdline", "rb").read().split(b"\\0"))
-''', file="p", invoke="p", says=b"b'p'")
+''', file="p", invoke="p", says=b"b'p'",
+     differs=[(r"(b'', )+b''\]", "b'']", "one byte is too short for the guard that the first stage puts "
+               "in its place: the title then ends in empty strings")])
 
 case("comm", "the name that ps shows", '''
     print(open("/proc/self/comm").read())

@@ -189,9 +189,9 @@ case("dont_write_bytecode", "sys.dont_write_bytecode is obeyed", '''
 case("zipimport", "a module from a zip file", '''
     import sys, zipfile
     with zipfile.ZipFile("lib.zip", "w", zipfile.ZIP_DEFLATED) as z:
-        z.writestr("zipped.py", "def f():\\n    raise ValueError('from the zip')\\n")
-        z.writestr("zpack/__init__.py", "import pkgutil\\ndata = pkgutil.get_data(__name__, 'd.txt')\\n")
-        z.writestr("zpack/d.txt", "data")
+        z.writestr(zipfile.ZipInfo("zipped.py"), "def f():\\n    raise ValueError('from the zip')\\n")
+        z.writestr(zipfile.ZipInfo("zpack/__init__.py"), "import pkgutil\\ndata = pkgutil.get_data(__name__, 'd.txt')\\n")
+        z.writestr(zipfile.ZipInfo("zpack/d.txt"), "data")
     sys.path.insert(0, "lib.zip")
     import zipped, zpack
     print(zipped.__file__, zpack.data, type(zipped.__loader__).__name__)
