@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """CPU-bound programs under python3, under a host linked with libpython, and under spython: five
-loops and five programs of pyperformance. A sixth, pickle in pure Python, is shown without a limit: it raises
-one audit event, builtins.id, for each object, so it measures the hook and not the interpreter."""
+loops and five programs of pyperformance.
+
+A sixth, pickle in pure Python, is shown without a limit: it raises one audit event, builtins.id, for
+each object, so it measures the hook and not the interpreter."""
 import math
 import statistics
 import subprocess
@@ -97,8 +99,8 @@ def measure(options):
         "CPU time, medians of %d rounds, each the best of %d" % (options.rounds, BEST_OF),
         ["program", "python3, ms"] + [v + " / python3" for v in variants if v != "python3"], rows))
     if EVENT_BOUND in names:
-        outcome.notes.append("%s calls id() on every object and so raises an audit event each time; "
-                             "it is not among the five that the limit is about." % EVENT_BOUND)
+        outcome.notes.append("%s calls id() on every object and raises an audit event each time: it "
+                             "is not among the five that the limit is about." % EVENT_BOUND)
     return outcome
 
 
