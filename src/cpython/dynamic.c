@@ -98,6 +98,21 @@ static void remember(struct thread_context *context, const struct record_source 
     context->last_source.valid = true;
 }
 
+/* The text up to policy's cap, which may be more than any other value gets. */
+static void keep_beginning(PyObject *text, struct value *ret, uint64_t bytes)
+{
+    size_t len =
+        PyBytes_Check(text) ? (size_t)PyBytes_GET_SIZE(text) : (size_t)PyUnicode_GET_LENGTH(text);
+    size_t max = recorder.settings->source_max;
+
+    ret->text.len = len < max ? len : max;
+    ret->flags &= (uint8_t)~VALUE_CUT;
+    if (len > max) {
+        ret->flags |= VALUE_CUT;
+        ret->full = bytes;
+    }
+}
+
 void dynamic_fill_compile(struct thread_context *context, PyObject *args, struct record *record)
 {
     PyObject *text =
@@ -106,7 +121,8 @@ void dynamic_fill_compile(struct thread_context *context, PyObject *args, struct
     uint8_t digest[32];
     SHA256_CTX ctx;
 
-    if (!text || gate_is_source(context, text) || !(PyUnicode_Check(text) || PyBytes_Check(text)))
+    if (!text || !(PyUnicode_Check(text) || PyBytes_Check(text)) || gate_is_source(context, text) ||
+        gate_has_text(context, text))
         return;
     (void)SHA256_Init(&ctx);
     values_from_object(context, text, 0, &source->text);
@@ -124,11 +140,7 @@ void dynamic_fill_compile(struct thread_context *context, PyObject *args, struct
     source->present = true;
     source->text_known = !was_seen(digest);
     source->text.flags &= (uint8_t)~VALUE_SUBCLASS;
-    if (source->text.text.len > recorder.settings->source_max) {
-        source->text.flags |= VALUE_CUT;
-        source->text.full = source->length;
-        source->text.text.len = recorder.settings->source_max;
-    }
+    keep_beginning(text, &source->text, source->length);
     remember(context, source, PyTuple_GET_SIZE(args) > 1 ? PyTuple_GET_ITEM(args, 1) : NULL);
 }
 

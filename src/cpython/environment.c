@@ -21,6 +21,11 @@ bool environment_is_ignored(const char *variable, const struct policy_strings *p
     return true;
 }
 
+char **environment_whole(void)
+{
+    return whole ? whole : environ;
+}
+
 int environment_hide(const struct policy_strings *permit)
 {
     size_t count = 0, kept = 0;

@@ -16,6 +16,9 @@ bool environment_is_ignored(const char *variable, const struct policy_strings *p
 /* Puts an array without the ignored variables in environ's place. Returns 0 or -ENOMEM. */
 int environment_hide(const struct policy_strings *permit);
 
+/* The whole environment, hidden or not: what the program will see. */
+char **environment_whole(void);
+
 /* Puts the whole environment back. */
 void environment_restore(void);
 

@@ -55,6 +55,15 @@ bool gate_is_source(struct thread_context *context, PyObject *source)
     return false;
 }
 
+bool gate_has_text(struct thread_context *context, PyObject *text)
+{
+    PyObject *bytes = context->gate_bytes;
+
+    return bytes && PyBytes_Check(text) && PyBytes_GET_SIZE(text) == PyBytes_GET_SIZE(bytes) &&
+           memcmp(PyBytes_AS_STRING(text), PyBytes_AS_STRING(bytes),
+                  (size_t)PyBytes_GET_SIZE(text)) == 0;
+}
+
 /* Reads all of a regular file. Without the GIL: the file may lie on a slow file system. */
 static int read_file(const char *path, PyObject **ret_bytes)
 {

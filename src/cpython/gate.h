@@ -17,4 +17,8 @@ PyObject *gate_open_code(PyObject *path, void *user_data);
  */
 bool gate_is_source(struct thread_context *context, PyObject *source);
 
+/* Whether `text` is a bytes object with the same contents: CPython's parser makes a copy of the
+ * source for the second of the two `compile` events that it raises. */
+bool gate_has_text(struct thread_context *context, PyObject *text);
+
 #endif

@@ -18,7 +18,8 @@
 #include "cpython/values.h"
 #include "stage1/handover.h"
 
-static int event_import, event_compile, event_exec, event_addaudithook, event_find_class;
+static int event_claim, event_import, event_compile, event_exec, event_addaudithook,
+    event_find_class;
 static bool wraps_done;
 
 /* Whether a denial's allow-list admits this event. */
@@ -95,6 +96,26 @@ static bool is_claim(bool via_sys_audit, int event, bool inner_is_library)
     return !inner_is_library || (event >= 0 && catalogue[event].raiser == RAISER_C);
 }
 
+/* Only spython itself says spython.*: what comes by this way is somebody else's word, and must not
+ * look like ours in the log. The name that was used becomes the first argument. */
+static void disown(struct record *record, struct thread_context *context)
+{
+    struct value *values = values_take(context, record->arg_count + 1);
+
+    if (values) {
+        for (unsigned i = 0; i < record->arg_count; i++)
+            values[i + 1] = record->args[i];
+        values[0] = value_utf8(record->name, strnlen(record->name, 256));
+        record->args = values;
+        record->arg_count++;
+        record->arg_total++;
+    }
+    record->name = "spython.claim";
+    record->event = event_claim;
+    record->level = LEVEL_HIGH;
+    record->claimed = true;
+}
+
 static int handle(struct thread_context *context, int event, const char *name, PyObject *args)
 {
     struct record_place stack[RECORD_MAX_FRAMES];
@@ -122,13 +143,15 @@ static int handle(struct thread_context *context, int event, const char *name, P
     frames = record.level <= recorder.settings->stack_level ? recorder.settings->stack_frames : 0;
     inner_is_library = places_fill(context, &record, frames, stack);
     record.claimed = is_claim(via_sys_audit, event, inner_is_library);
+    if (strncmp(name, "spython.", 8) == 0)
+        disown(&record, context);
     if (event == event_compile && !record.claimed)
         dynamic_fill_compile(context, args, &record);
     else if (event == event_exec && !record.claimed)
         dynamic_fill_exec(context, args, &record);
-    judge(event, &record);
+    judge(record.event, &record);
     recorder_write(context, &record, NULL);
-    return carry_out(event, &record);
+    return carry_out(record.event, &record);
 }
 
 static int audit_hook(const char *name, PyObject *args, void *user_data)
@@ -158,6 +181,7 @@ static int audit_hook(const char *name, PyObject *args, void *user_data)
 
 int hook_install(void)
 {
+    event_claim = catalogue_find("spython.claim");
     event_import = catalogue_find("import");
     event_compile = catalogue_find("compile");
     event_exec = catalogue_find("exec");

@@ -62,10 +62,12 @@ static PyStatus set_paths(PyConfig *config, const struct startup *s)
         TRY(status, PyConfig_SetBytesString(config, &config->home, home));
     if (s->settings->profile == PROFILE_OBSERVE)
         return PyStatus_Ok(); /* the rest as PYTHONHOME, PYTHONPATH and -X say */
+#if !MINOR_3(11)
     TRY(status, PyConfig_SetBytesString(config, &config->prefix, in->prefix));
     TRY(status, PyConfig_SetBytesString(config, &config->base_prefix, in->prefix));
     TRY(status, PyConfig_SetBytesString(config, &config->exec_prefix, in->exec_prefix));
     TRY(status, PyConfig_SetBytesString(config, &config->base_exec_prefix, in->exec_prefix));
+#endif
 #if MINOR_3(9)
     TRY(status, PyConfig_SetBytesString(config, &config->platlibdir, in->platlibdir));
 #endif
@@ -75,6 +77,19 @@ static PyStatus set_paths(PyConfig *config, const struct startup *s)
     return PyStatus_Ok();
 }
 
+/*
+ * From 3.11 on CPython derives its search path from `home` alone, without looking at anything else,
+ * and derives sys._stdlib_dir (and so os.__file__) only if it may do so. Before, it would look for
+ * files beside the executable: there the path is given.
+ */
+#if MINOR_3(11)
+static PyStatus set_search_paths(PyConfig *config, const struct startup *s)
+{
+    (void)config;
+    (void)s;
+    return PyStatus_Ok();
+}
+#else
 static PyStatus append_path(PyConfig *config, const char *path)
 {
     wchar_t *wide = Py_DecodeLocale(path, NULL);
@@ -111,6 +126,7 @@ static PyStatus set_search_paths(PyConfig *config, const struct startup *s)
         TRY(status, append_path(config, s->interpreter->paths[i]));
     return PyStatus_Ok();
 }
+#endif
 
 static PyStatus set_subject(PyConfig *config, const struct startup *s)
 {
@@ -164,6 +180,31 @@ static PyStatus set_original_arguments(PyConfig *config, const struct startup *s
     return PyStatus_Ok();
 }
 
+/* sys.argv as CPython's own parser leaves it. */
+static PyStatus set_arguments(PyConfig *config, const struct startup *s)
+{
+    static char command[] = "-c", module[] = "-m", standard_input[] = "-";
+    int count = s->argc - s->subject;
+    char **argv;
+    PyStatus status;
+
+    if (count <= 0)
+        return PyStatus_Ok();
+    argv = calloc((size_t)count + 1, sizeof(*argv));
+    if (!argv)
+        return PyStatus_NoMemory();
+    memcpy(argv, s->argv + s->subject, (size_t)count * sizeof(*argv));
+    if (s->kind == START_COMMAND)
+        argv[0] = command;
+    else if (s->kind == START_MODULE)
+        argv[0] = module;
+    else if (s->kind == START_STDIN)
+        argv[0] = standard_input;
+    status = PyConfig_SetBytesArgv(config, count, argv);
+    free(argv);
+    return status;
+}
+
 static PyStatus set_options(PyConfig *config, const struct startup *s)
 {
     PyStatus status;
@@ -182,9 +223,7 @@ static PyStatus set_options(PyConfig *config, const struct startup *s)
         config->buffered_stdio = 0;
     TRY(status, set_original_arguments(config, s));
     TRY(status, set_subject(config, s));
-    if (s->subject < s->argc)
-        status = PyConfig_SetBytesArgv(config, s->argc - s->subject, s->argv + s->subject);
-    return status;
+    return set_arguments(config, s);
 }
 
 static PyStatus configure(PyConfig *config, const struct startup *s)

@@ -126,7 +126,7 @@ static void before_start(void *ctx)
 static void write_stop(int status, void *unused)
 {
     (void)unused;
-    recorder_stop(status, 0);
+    recorder_stop(status & 255, 0); /* what the parent will see */
 }
 
 int launcher_main(int argc, char **argv, char **envp)

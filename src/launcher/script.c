@@ -2,11 +2,13 @@
 /* The main script: opened once, read once, kept in a sealed memfd that nobody can change. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -65,12 +67,30 @@ static int seal(const char *data, size_t len)
     return fd;
 }
 
+/* Opens by a name that does not lead through a descriptor of ours (/dev/stdin, /proc/self/fd/3). */
+static int open_by_name(const char *path)
+{
+    struct open_how how = {
+        .flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+        .resolve = RESOLVE_NO_MAGICLINKS,
+    };
+    int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+
+    if (fd < 0 &&
+        (errno == ENOSYS || errno == EPERM)) /* before Linux 5.6, or a container's filter */
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    return fd;
+}
+
 /* Opens and checks everything that can be told without reading. -1: not a file we read (lenient).
  */
 static int open_regular(const char *path, bool lenient, struct stat *ret_st)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int fd = open_by_name(path);
 
+    if (fd < 0 && !lenient && errno == ELOOP && access(path, F_OK) == 0)
+        launcher_die(EXIT_SPY_REFUSED,
+                     "'%s': is an open descriptor, not a file (give the path of a script)", path);
     if (fd < 0 && !lenient)
         launcher_die(EXIT_SPY_NOINPUT, "'%s': %s (give the path of a script)", path,
                      strerror(errno));

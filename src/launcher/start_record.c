@@ -117,7 +117,7 @@ static unsigned ignored_variables(const struct plan *plan, struct value *items)
 
     if (plan->settings->profile == PROFILE_OBSERVE)
         return 0;
-    for (char **p = environ; *p && count < MAX_NAMES; p++)
+    for (char **p = environment_whole(); p && *p && count < MAX_NAMES; p++)
         if (environment_is_ignored(*p, &plan->settings->env_permit))
             items[count++] = value_utf8(*p, strcspn(*p, "="));
     return count;
