@@ -15,10 +15,10 @@ static bool is_trusted_uid(uid_t uid, uid_t owner)
 int owner_check_stat(const struct stat *st, uid_t owner, const char *name, struct err *err)
 {
     if (!is_trusted_uid(st->st_uid, owner))
-        return err_set(err, -EPERM, "'%s' is owned by uid %u, not by root or the owner of spython",
+        return err_set(err, -EPERM, "'%s': is owned by uid %u, not by root or the owner of spython",
                        name, (unsigned)st->st_uid);
     if (st->st_mode & (S_IWGRP | S_IWOTH))
-        return err_set(err, -EPERM, "'%s' can be written by %s", name,
+        return err_set(err, -EPERM, "'%s': can be written by %s", name,
                        st->st_mode & S_IWOTH ? "everybody" : "its group");
     return 0;
 }
@@ -33,11 +33,11 @@ static int check_directory(const char *path, uid_t owner, uid_t below, uid_t *re
         return err_set(err, -errno, "cannot look at '%s': %s", path, strerror(errno));
     if (!is_trusted_uid(st.st_uid, owner))
         return err_set(err, -EPERM,
-                       "directory '%s' is owned by uid %u, not by root or the owner of spython",
+                       "directory '%s': is owned by uid %u, not by root or the owner of spython",
                        path, (unsigned)st.st_uid);
     if ((st.st_mode & (S_IWGRP | S_IWOTH)) &&
         !((st.st_mode & S_ISVTX) && is_trusted_uid(below, owner)))
-        return err_set(err, -EPERM, "directory '%s' can be written by others", path);
+        return err_set(err, -EPERM, "directory '%s': can be written by others", path);
     *ret_uid = st.st_uid;
     return 0;
 }

@@ -2,6 +2,7 @@
 #include "cpython/startup.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -244,36 +245,11 @@ static PyStatus configure(PyConfig *config, const struct startup *s)
     return PyConfig_Read(config);
 }
 
-/*
- * The configuration was read from an environment that held only what policy permits; initialisation
- * must not read the whole one again. So CPython is told not to, and sys.flags, from which programs
- * derive their children's options, then gets the value it would have had.
- */
-static void restore_flag(void)
-{
-    PyObject *flags = PySys_GetObject("flags");
-    PyMemberDef *members = flags ? Py_TYPE(flags)->tp_members : NULL;
-
-    for (Py_ssize_t i = 0; members && members[i].name && i < PyTuple_GET_SIZE(flags); i++) {
-        if (strcmp(members[i].name, "ignore_environment") == 0) {
-            PyObject *zero = PyLong_FromLong(0), *old = PyTuple_GET_ITEM(flags, i);
-
-            if (!zero) {
-                PyErr_Clear();
-                return;
-            }
-            PyTuple_SET_ITEM(flags, i, zero);
-            Py_DECREF(old);
-            return;
-        }
-    }
-}
-
-static bool insert_path0(const char *directory)
+static bool insert_path(Py_ssize_t at, const char *directory)
 {
     PyObject *path = PySys_GetObject("path");
     PyObject *first = PyUnicode_DecodeFSDefault(directory);
-    bool ok = path && first && PyList_Check(path) && PyList_Insert(path, 0, first) == 0;
+    bool ok = path && first && PyList_Check(path) && PyList_Insert(path, at, first) == 0;
 
     Py_XDECREF(first);
     if (!ok)
@@ -293,6 +269,38 @@ static int finish(int status, bool interrupted)
         return SIGINT + 128;
     }
     return status;
+}
+
+/*
+ * PYTHONPATH, if policy permits it. Up to 3.10 it is part of the search path that is given
+ * (set_search_paths); later versions compute that path when the environment is already out of
+ * bounds, so the directories go in front of it here. A sitecustomize in them is not found.
+ */
+static bool insert_python_path(const struct startup *s)
+{
+    bool ok = true;
+#if MINOR_3(11)
+    const char *at = getenv("PYTHONPATH");
+    char one[PATH_MAX], real[PATH_MAX];
+    Py_ssize_t index = 0;
+
+    if (!at || s->settings->profile == PROFILE_OBSERVE || s->ignore_environment || s->isolated ||
+        environment_is_ignored("PYTHONPATH", &s->settings->env_permit))
+        return true;
+    while (ok && *at) {
+        size_t len = strcspn(at, ":");
+
+        if (len > 0 && len < sizeof(one)) {
+            memcpy(one, at, len);
+            one[len] = '\0';
+            ok = insert_path(index++, one[0] == '/' || !realpath(one, real) ? one : real);
+        }
+        at += len + (at[len] == ':');
+    }
+#else
+    (void)s;
+#endif
+    return ok;
 }
 
 /* What START_PYTHON turned out to be. */
@@ -357,9 +365,7 @@ static int run_script(struct startup *s, PyConfig *config, int fd)
     PyConfig_Clear(config);
     if (PyStatus_Exception(status))
         Py_ExitStatusException(status);
-    if (s->kind != START_PYTHON && !s->ignore_environment && !s->isolated)
-        restore_flag();
-    ready = !path0 || insert_path0(path0);
+    ready = insert_python_path(s) && (!path0 || insert_path(0, path0));
     free(path0);
     if (ready)
         result = main_script_run(fd, filename, &interrupted);
@@ -405,6 +411,8 @@ int startup_run(struct startup *s)
     if (!observe) {
         if (s->kind == START_PYTHON)
             s->refuse(s->ctx, parsed_kind(&config), NULL);
+        /* What policy permits has been read. Initialisation must not read the rest, nor may the
+         * standard library, which asks sys.flags.ignore_environment before it does. */
         config.use_environment = 0;
     }
     config.parse_argv = 0; /* 3.8 would parse what is left of the command line again */
@@ -415,8 +423,8 @@ int startup_run(struct startup *s)
     PyConfig_Clear(&config);
     if (PyStatus_Exception(status))
         Py_ExitStatusException(status);
-    if (!observe && !s->ignore_environment && !s->isolated)
-        restore_flag();
+    if (!insert_python_path(s))
+        return finish(1, false);
     hook_main_starts();
     return Py_RunMain();
 }

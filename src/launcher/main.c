@@ -79,6 +79,19 @@ static void step_choose_settings(void)
     plan_choose_venv(&plan);
 }
 
+/* Meant for macOS, but 3.11 and later obey it everywhere: it chooses sys.executable, and with it a
+ * virtual environment. */
+static void step_forget_launcher_variable(void)
+{
+    static const char name[] = "__PYVENV_LAUNCHER__";
+    size_t len = strlen(plan.removed);
+
+    if (plan.settings->profile == PROFILE_OBSERVE || !getenv(name))
+        return;
+    (void)unsetenv(name);
+    (void)snprintf(plan.removed + len, sizeof(plan.removed) - len, "%s%s", len ? "=" : "", name);
+}
+
 static void step_command_line(void)
 {
     plan.startup.argc = plan.argc;
@@ -138,6 +151,7 @@ int launcher_main(int argc, char **argv, char **envp)
     step_load_policy();
     step_choose_settings();
     plan_pin_environment(&plan);
+    step_forget_launcher_variable();
     step_command_line();
     step_open_log();
     if (on_exit(write_stop, NULL) != 0)

@@ -16,8 +16,8 @@
 #include "launcher/main.h"
 #include "stage1/handover.h"
 
-/* ROOT of ROOT/bin/NAME as a real path, if it looks like a virtual environment. */
-static bool root_of(const char *program, char *ret_root)
+/* ROOT of ROOT/bin/NAME as a real path, if it is listed or looks like a virtual environment. */
+static bool root_of(const struct plan *plan, const char *program, char *ret_root)
 {
     char path[PATH_MAX], config[PATH_MAX + 16];
     struct stat st;
@@ -37,7 +37,7 @@ static bool root_of(const char *program, char *ret_root)
         return false;
     *slash = '\0';
     (void)snprintf(config, sizeof(config), "%s/pyvenv.cfg", ret_root);
-    return stat(config, &st) == 0;
+    return stat(config, &st) == 0 || policy_has_venv(&plan->policy, ret_root);
 }
 
 /* The listed root that holds the script. */
@@ -120,7 +120,7 @@ static void find_settings(struct plan *plan)
 
 void plan_choose_venv(struct plan *plan)
 {
-    if (!root_of(plan->execfn, plan->venv) && !root_of(plan->shebang, plan->venv) &&
+    if (!root_of(plan, plan->execfn, plan->venv) && !root_of(plan, plan->shebang, plan->venv) &&
         !root_of_script(plan, plan->venv))
         plan->venv[0] = '\0';
     find_settings(plan);
