@@ -19,6 +19,8 @@
 
 #define SCRIPT_MAX ((size_t)64 << 20) /* CPython needs many times that in memory to compile it */
 
+#define SCRIPT_FD_MIN 64
+
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
@@ -64,7 +66,8 @@ static int seal(const char *data, size_t len)
     if (fd_write_all(fd, data, len, NULL) < 0 || lseek(fd, 0, SEEK_SET) < 0 ||
         fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
         launcher_die(EXIT_SPY_UNUSABLE, "memfd: %s", strerror(errno));
-    return fd;
+    /* With standard streams closed it could be one of them, and CPython would believe it. */
+    return fd_move_high(fd, SCRIPT_FD_MIN);
 }
 
 /* Opens by a name that does not lead through a descriptor of ours (/dev/stdin, /proc/self/fd/3). */
