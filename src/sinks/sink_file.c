@@ -29,9 +29,10 @@
 
 struct sink_file {
     struct sink base;
-    struct gate gate;        /* closed: take the mutex and see what is wrong */
-    _Atomic uint64_t size;   /* of the file, for rotation; about */
-    _Atomic bool guarded;    /* a write may raise SIGXFSZ */
+    struct gate gate;      /* closed: take the mutex and see what is wrong */
+    _Atomic uint64_t size; /* of the file, for rotation; about */
+    _Atomic bool guarded;  /* a write may raise SIGXFSZ */
+    _Atomic bool torn; /* somewhere the file has a piece of a record: lines begin with a newline */
     _Atomic uint64_t astray; /* for take_back() */
     uint64_t rotate_size;
     uint32_t rotate_keep;
@@ -41,7 +42,6 @@ struct sink_file {
     char session[SESSION_MAX + 1];
     int fd;
     struct file_id id;
-    bool torn;         /* the file ends in a piece of a record */
     off_t checked;     /* its size when nobody was writing and it was in its place, */
     uint64_t suspects; /* and the records since then that the gate does not count any more */
 };
@@ -64,7 +64,11 @@ static void note_limit(struct sink_file *f)
 
 static int put_record(struct sink_file *f, int fd, const char *data, size_t len, size_t *ret_done)
 {
-    struct put put = {.fd = fd, .newline = f->place.shared, .patience = PUT_PATIENCE_MS};
+    struct put put = {
+        .fd = fd,
+        .newline = f->place.shared || atomic_load_explicit(&f->torn, memory_order_relaxed),
+        .patience = PUT_PATIENCE_MS,
+    };
     struct put_guard guard;
     int r;
 
@@ -162,7 +166,7 @@ static int change_file(struct sink_file *f, enum file_state was, uint64_t *ret_l
         /* A number that is ours stays open, so that nobody gets it while a writer may still use it;
          * the next file takes it over. */
         f->fd = ours ? f->fd : -1;
-        gate_open(&f->gate, whole && !f->torn ? f->fd : -1, true);
+        gate_open(&f->gate, whole ? f->fd : -1, true);
         return r;
     }
     f->fd = take_number(f->fd, ours, fd);
@@ -174,7 +178,7 @@ static int change_file(struct sink_file *f, enum file_state was, uint64_t *ret_l
         return -EMFILE;
     }
     f->id = id;
-    f->torn = false;
+    atomic_store(&f->torn, false);
     f->checked = 0;
     (void)file_place_look(&f->place, f->fd, &id, &f->checked);
     note_checked(f, f->checked, true);
@@ -232,8 +236,8 @@ static void rotate_file(struct sink_file *f, unsigned generation)
     if (is_current(f, generation) && atomic_load(&f->size) >= f->rotate_size) {
         int r = 0;
 
-        atomic_store(&f->size,
-                     0); /* if it cannot be rotated: until the next check tells the size */
+        /* If it cannot be rotated, it is tried again when the next check has told the size. */
+        atomic_store(&f->size, 0);
         if (f->place.shared)
             r = file_place_retire(&f->place, f->fd, &f->id, f->rotate_keep);
         if (r == 0 && change_file(f, FILE_HERE, &lost) == 0)
@@ -256,10 +260,10 @@ static int replace_file(struct sink_file *f, enum file_state state, bool *ret_us
 }
 
 /*
- * A record was not written, or only `done` bytes of it. Returns 0 if it should be given again, or
+ * A record was not written, or only a piece of it. Returns 0 if it should be given again, or
  * -errno.
  */
-static int handle_fault(struct sink_file *f, unsigned generation, size_t done, int error)
+static int handle_fault(struct sink_file *f, unsigned generation, int error)
 {
     bool usable = true, quiet;
     enum file_state state;
@@ -277,38 +281,22 @@ static int handle_fault(struct sink_file *f, unsigned generation, size_t done, i
         goto out;
     r = error;
     note_checked(f, size, quiet);
-    f->torn = f->torn || (done > 0 && !f->place.shared);
-    gate_open(&f->gate, f->torn ? -1 : f->fd, false);
+    gate_open(&f->gate, f->fd, false);
 out:
     pthread_mutex_unlock(&f->lock);
     return r;
 }
 
-/* The gate is closed: opens a file if there is none, and ends the line of a torn one. Returns 0 or
- * -errno. */
+/* The gate is closed: opens a file. Returns 0 or -errno. */
 static int get_ready(struct sink_file *f)
 {
-    enum file_state state;
     bool usable = true;
-    off_t size = 0;
-    size_t done;
+    off_t size;
     int r = 0;
 
     pthread_mutex_lock(&f->lock);
-    if (gate_pass_of(atomic_load(&f->gate.state)).fd >= 0)
-        goto out;
-    state = file_place_look(&f->place, f->fd, &f->id, &size);
-    if (state != FILE_HERE)
-        r = replace_file(f, state, &usable);
-    if (!usable || (state != FILE_HERE && r >= 0))
-        goto out;
-    r = f->torn ? put_record(f, f->fd, "\n", 1, &done) : 0;
-    if (r == 0) {
-        f->torn = false;
-        note_checked(f, size + 1, true);
-        gate_open(&f->gate, f->fd, false);
-    }
-out:
+    if (gate_pass_of(atomic_load(&f->gate.state)).fd < 0)
+        r = replace_file(f, file_place_look(&f->place, f->fd, &f->id, &size), &usable);
     pthread_mutex_unlock(&f->lock);
     return r;
 }
@@ -341,10 +329,12 @@ static int file_write(struct sink *sink, const char *data, size_t len)
             continue;
         }
         r = put_record(f, pass.fd, data, len, &done);
+        if (r < 0 && done > 0)
+            atomic_store(&f->torn, true);
         count = gate_leave(&f->gate, r == 0 ? records : 0, &generation);
         if (r < 0) {
             fault = r;
-            r = handle_fault(f, pass.generation, done, r);
+            r = handle_fault(f, pass.generation, r);
             again = r == 0;
         } else {
             /* Of another generation: where the record went cannot be told. */
@@ -383,7 +373,6 @@ static void file_after_fork(struct sink *sink, const char *session)
         f->fd = -1;
     }
     begin_session(f, session);
-    f->torn = false;
     f->suspects = 0;
     atomic_store(&f->astray, 0);
     gate_reset(&f->gate);

@@ -279,6 +279,66 @@ static void test_rotation_shared_keep(void **state)
     assert_int_equal(missing(1050 - seen.records + 1, 1050), 0);
 }
 
+static const char *const sessions[4] = {"000000000000000a", "000000000000000b", "000000000000000c",
+                                        "000000000000000d"};
+
+static int write_session(const struct sink_config *config, const char *session)
+{
+    struct log *log;
+    char text[300];
+
+    if (log_open(config, 1, session, encode_loss, NULL, &log, NULL) < 0)
+        return 1;
+    for (uint64_t seq = 1; seq <= 5000; seq++) {
+        make_record(text, sizeof(text), session, 1, seq);
+        if (log_write(log, LEVEL_LOW, seq, text, sizeof(text)) < 0)
+            return 2;
+    }
+    if (log_lost(log) > 0)
+        return 3;
+    log_close(log);
+    return 0;
+}
+
+/* Four processes write to one file, and whoever finds it full gives it another name. */
+static void test_rotation_processes(void **state)
+{
+    struct sink_config config = {
+        .kind = SINK_FILE, .level = LEVEL_INFORMATIONAL, .rotate_size = 200000};
+    unsigned files = 1;
+
+    (void)state;
+    config.path = below("all.jsonl");
+    for (unsigned i = 0; i < 4; i++) {
+        pid_t pid = fork();
+
+        assert_true(pid >= 0);
+        if (pid == 0)
+            _exit(write_session(&config, sessions[i]));
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        int status;
+
+        assert_true(wait(&status) > 0);
+        assert_int_equal(status, 0);
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        seen_clear();
+        see_file(below("all.jsonl"), sessions[i]);
+        for (files = 1; files < 200; files++) {
+            char name[32];
+
+            (void)snprintf(name, sizeof(name), "all.jsonl.%u", files);
+            if (access(below(name), F_OK) < 0)
+                break;
+            see_file(below(name), sessions[i]);
+        }
+        assert_int_equal(seen.records, 5000);
+        assert_int_equal(missing(1, 5000) + seen.twice + seen.pieces, 0);
+    }
+    assert_in_range(files, 8, 40); /* 6 MB in files of 200 kB and what comes until the next check */
+}
+
 /* Nothing that is opened at start is looked for again by its path, if the program changes root. */
 static void test_chroot(void **state)
 {
@@ -324,6 +384,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rotation, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rotation_shared, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rotation_shared_keep, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rotation_processes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_chroot, setup, teardown),
     };
 

@@ -436,6 +436,37 @@ static void test_file_size_limit_shared(void **state)
     assert_account(100, 70 - 33);
 }
 
+/* The sink alone, without the log that asks with an empty line whether it works again. */
+static int body_torn(void)
+{
+    const struct sink_config config = {.kind = SINK_FILE, .path = limit_path};
+    struct sink *sink;
+    char text[300];
+
+    limit_size(1000);
+    REQUIRE(sink_file_ops.open(&config, SESSION, &sink, NULL) == 0);
+    for (uint64_t seq = 1; seq <= 8; seq++) {
+        make_record(text, sizeof(text), SESSION, 1, seq);
+        if (seq == 6)
+            limit_size(RLIM_INFINITY);
+        REQUIRE(sink->ops->write(sink, text, sizeof(text)) == (seq == 4 || seq == 5 ? -EFBIG : 0));
+    }
+    REQUIRE(sink->ops->take_back(sink) == 0);
+    sink->ops->close(sink);
+    return 0;
+}
+
+static void test_torn_line(void **state)
+{
+    (void)state;
+    limit_path = below("log/");
+    assert_int_equal(run_child(body_torn), 0);
+    see_session(below("log/"), SESSION);
+    assert_int_equal(seen.pieces, 1);
+    assert_int_equal(seen.records, 6);
+    assert_int_equal(missing(6, 8), 0);
+}
+
 static int body_limit_stop(void)
 {
     struct log *log;
@@ -502,6 +533,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_file_size_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_file_size_limit_shared, setup, teardown),
         cmocka_unit_test_setup_teardown(test_file_size_limit_stop, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_torn_line, setup, teardown),
         cmocka_unit_test_setup_teardown(test_few_descriptors, setup, teardown),
     };
 

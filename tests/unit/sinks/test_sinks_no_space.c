@@ -150,7 +150,13 @@ static void test_no_space_threads(void **state)
     (void)umount2(below("small"), MNT_DETACH);
     assert_int_equal(mount("tmpfs", below("small"), "tmpfs", 0, "size=1m"), 0);
     assert_int_equal(log_open(&config, 1, SESSION, encode_loss, &encoded, &shared_log, NULL), 0);
-    filler = make_filler(0);
+    filler = make_filler(255);
+    /* After the first torn record every line begins with a newline; before it, a record of another
+     * thread could come right behind the piece (docs/sinks.md). */
+    while (log_lost(shared_log) == 0)
+        write_records(shared_log, next_seq + 1, next_seq + 1), next_seq++;
+    assert_int_equal(ftruncate(filler, 0), 0);
+    (void)lseek(filler, 0, SEEK_SET);
     for (unsigned i = 0; i < 4; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, write_many, NULL), 0);
     for (unsigned i = 0; i < 20; i++) {
@@ -174,7 +180,7 @@ static void test_no_space_threads(void **state)
      */
     failed = encoded - (unsigned)seen.loss_records;
     assert_true(lost > 0);
-    assert_int_equal(missing(1, 1600) + failed, lost);
+    assert_int_equal(missing(1, next_seq) + failed, lost);
     assert_int_equal(seen.lost, lost);
     assert_int_equal(seen.twice + seen.order, 0);
 }
