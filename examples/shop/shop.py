@@ -41,7 +41,7 @@ def run(options, directory):
         answered = sum(customer.answered for customer in customers)
         print("shop:    %d customers, %d requests, %d answered" % (len(names), requests, answered))
         print("shop:    %d orders, %.2f in the till" % (store.totals()[0], store.totals()[1] / 100))
-        print("shop:    the last line of the first receipt: " + customers[0].receipt.splitlines()[-1])
+        print("shop:    last line of a receipt: " + customers[0].receipt.splitlines()[-1])
         if options.forged_cookie:
             visit(shop, directory)
         return 0 if answered == requests else 1
@@ -57,7 +57,7 @@ def main():
     parser = argparse.ArgumentParser(description="A small web shop under load.")
     parser.add_argument("--customers", type=int, default=4)
     parser.add_argument("--orders", type=int, default=20, help="of each customer")
-    parser.add_argument("--forged-cookie", action="store_true", help="let it be attacked at the end")
+    parser.add_argument("--forged-cookie", action="store_true", help="be attacked at the end")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="shop-") as directory:
         return run(options, Path(directory))
