@@ -36,8 +36,8 @@ def test_harmless_options(sp, script, options):
     if "P" in "".join(options) and sp.version < (3, 11):
         assert_refused(sp.run(*options, script, script.parent, "x"), USAGE)
         return
-    # standard: no site-packages below HOME in any case, so -s is set for both
-    expected = sp.run_python("-s", *options, script, script.parent, "x", "-c")
+    # standard: no site-packages below HOME and no environment in any case, so -s and -E for both
+    expected = sp.run_python("-s", "-E", *options, script, script.parent, "x", "-c")
     found = sp.run(*options, script, script.parent, "x", "-c")
     assert found[:3] == expected[:3]
     assert found.status == 0
@@ -55,7 +55,7 @@ def test_shebang(sp, work, options):
     """As the interpreter of a #! line, with the one argument that the kernel passes."""
     script = write(work / "tool", "#!%s%s\n%s" % (sp.spython, options, FLAGS), 0o755)
     found = run([script, script.parent, "a", "b c"], env=sp.env())
-    expected = sp.run_python("-s", *options.split(), script, script.parent, "a", "b c")
+    expected = sp.run_python("-s", "-E", *options.split(), script, script.parent, "a", "b c")
     assert found[:3] == expected[:3]
     assert sp.records()[0]["args"]["script"] == str(script)
 
