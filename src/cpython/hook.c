@@ -61,22 +61,28 @@ static void judge(int event, struct record *record)
         record->verdict = denial->action == DENIAL_KILL ? VERDICT_KILL : VERDICT_DENY;
 }
 
-/* The record is written; now the act itself. */
-static int carry_out(int event, const struct record *record)
+/* Denies: the program gets an exception that names rule and record. Out of line, because the text
+ * has no place in the frame of every event. */
+static int __attribute__((noinline, cold)) deny(int event, const struct record *record)
 {
     char text[512];
 
+    recorder.denied++;
+    (void)snprintf(text, sizeof(text), "%s denied by rule %s (record %s-%llu)", record->name,
+                   record->rules[0], recorder.session.id, (unsigned long long)record->seq);
+    /* CPython takes a RuntimeError here for "do not add the hook, and do not tell". */
+    PyErr_SetString(event == event_addaudithook ? PyExc_RuntimeError : PyExc_PermissionError, text);
+    return -1;
+}
+
+/* The record is written; now the act itself. */
+static int carry_out(int event, const struct record *record)
+{
     switch (record->verdict) {
     case VERDICT_KILL:
         _exit(EXIT_SPY_REFUSED);
     case VERDICT_DENY:
-        recorder.denied++;
-        (void)snprintf(text, sizeof(text), "%s denied by rule %s (record %s-%llu)", record->name,
-                       record->rules[0], recorder.session.id, (unsigned long long)record->seq);
-        /* CPython takes a RuntimeError here for "do not add the hook, and do not tell". */
-        PyErr_SetString(event == event_addaudithook ? PyExc_RuntimeError : PyExc_PermissionError,
-                        text);
-        return -1;
+        return deny(event, record);
     case VERDICT_WOULD_DENY:
         recorder.would_deny++;
         return 0;
@@ -116,42 +122,61 @@ static void disown(struct record *record, struct thread_context *context)
     record->claimed = true;
 }
 
+/* What policy and version say about a known event's arguments. */
+static void name_arguments(struct record *record, int event)
+{
+    const struct catalogue_entry *entry = recorder.entry[event];
+
+    if (entry && record->arg_count <= entry->arg_count) {
+        record->arg_names = entry->arg_names;
+        record->arg_redact = entry->arg_redact;
+    }
+    if (recorder.redact[event])
+        record->arg_redact = recorder.redact[event];
+}
+
+/* Sets what an event may leave unset. Not by clearing the whole structure: it is large, and this
+ * runs for every event. recorder_write() fills in the rest. */
+static void begin_record(struct record *record, const char *name, int event)
+{
+    record->name = name;
+    record->event = event;
+    record->level = event >= 0 ? (enum level)recorder.level[event] : LEVEL_LOW;
+    record->arg_names = NULL;
+    record->arg_redact = NULL;
+    record->at = record->in = (struct record_place){NULL, 0};
+    record->source.present = false;
+    record->rule_count = 0;
+    record->extra = NULL;
+    record->extra_len = 0;
+}
+
 static int handle(struct thread_context *context, int event, const char *name, PyObject *args)
 {
-    struct record_place stack[RECORD_MAX_FRAMES];
-    struct record record = {
-        .name = name,
-        .event = event,
-        .level = event >= 0 ? (enum level)recorder.level[event] : LEVEL_LOW,
-    };
-    unsigned frames;
+    struct record *record = &context->record;
     bool inner_is_library, via_sys_audit = context->via_sys_audit;
+    unsigned frames;
 
     context->via_sys_audit = false; /* a Python hook that runs next raises events of its own */
     values_reset(context);
-    record.args = values_from_args(context, args, &record.arg_count, &record.arg_total);
-    if (event >= 0) {
-        const struct catalogue_entry *entry = recorder.entry[event];
-
-        if (entry && record.arg_count <= entry->arg_count) {
-            record.arg_names = entry->arg_names;
-            record.arg_redact = entry->arg_redact;
-        }
-        if (recorder.redact[event])
-            record.arg_redact = recorder.redact[event];
-    }
-    frames = record.level <= recorder.settings->stack_level ? recorder.settings->stack_frames : 0;
-    inner_is_library = places_fill(context, &record, frames, stack);
-    record.claimed = is_claim(via_sys_audit, event, inner_is_library);
-    if (strncmp(name, "spython.", 8) == 0)
-        disown(&record, context);
-    if (event == event_compile && !record.claimed)
-        dynamic_fill_compile(context, args, &record);
-    else if (event == event_exec && !record.claimed)
-        dynamic_fill_exec(context, args, &record);
-    judge(record.event, &record);
-    recorder_write(context, &record, NULL);
-    return carry_out(record.event, &record);
+    begin_record(record, name, event);
+    record->args = values_from_args(context, args, &record->arg_count, &record->arg_total);
+    if (event >= 0)
+        name_arguments(record, event);
+    frames = record->level <= recorder.settings->stack_level ? recorder.settings->stack_frames : 0;
+    inner_is_library = places_fill(context, record, frames, context->stack);
+    record->claimed = is_claim(via_sys_audit, event, inner_is_library);
+    if (event < 0 && strncmp(name, "spython.", 8) == 0)
+        disown(record, context);
+    else if (event >= 0 && catalogue[event].raiser == RAISER_SELF)
+        disown(record, context);
+    if (event == event_compile && !record->claimed)
+        dynamic_fill_compile(context, args, record);
+    else if (event == event_exec && !record->claimed)
+        dynamic_fill_exec(context, args, record);
+    judge(record->event, record);
+    recorder_write(context, record, NULL);
+    return carry_out(record->event, record);
 }
 
 static int audit_hook(const char *name, PyObject *args, void *user_data)

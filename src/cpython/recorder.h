@@ -61,6 +61,11 @@ struct thread_context {
         uint32_t file_len;
     } last_source;
 
+    /* Of the event at hand. Here and not on the stack: nobody has to clear it for each event, and
+     * threads with small stacks raise events too. */
+    struct record record;
+    struct record_place stack[RECORD_MAX_FRAMES];
+
     unsigned value_count;
     struct value values[VALUE_MAX_TOTAL];
     uint8_t big[8][VALUE_MAX_BIG];
