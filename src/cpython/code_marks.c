@@ -4,7 +4,9 @@
 #include <link.h>
 
 #define MARK_APPROVED 1u
-#define MARK_SHIFT 1
+#define MARK_LIBRARY_KNOWN 2u
+#define MARK_LIBRARY 4u
+#define MARK_SHIFT 3
 #define MAX_NESTING 100 /* the compiler itself stops at far fewer nested blocks */
 
 static struct {
@@ -54,8 +56,8 @@ static bool is_in_image(const void *p)
     return false;
 }
 
-/* Each interpreter hands out its own slot numbers. Returns -1 if it has none left. */
-static Py_ssize_t slot_of(struct thread_context *context)
+/* Each interpreter hands out its own slot numbers. */
+Py_ssize_t code_marks_place(struct thread_context *context)
 {
     PyThreadState *tstate = compat_thread_state();
     int64_t interpreter;
@@ -82,60 +84,72 @@ static Py_ssize_t slot_of(struct thread_context *context)
     return (Py_ssize_t)context->mark_index;
 }
 
-static struct code_mark set_mark(struct thread_context *context, PyCodeObject *code, bool approve)
+/* Sets and clears flags of a mark, which is made if there is none. Returns the mark's bits, 0 if
+ * there is no memory for it. */
+static uintptr_t change_mark(Py_ssize_t place, PyCodeObject *code, uintptr_t set, uintptr_t clear)
 {
-    struct code_mark mark = {0, false};
-    Py_ssize_t slot = slot_of(context);
     void *extra = NULL;
+    uintptr_t old, bits;
+
+    if (place < 0 || PyUnstable_Code_GetExtra((PyObject *)code, place, &extra) < 0) {
+        PyErr_Clear();
+        return 0;
+    }
+    bits = old = (uintptr_t)extra;
+    if (!bits)
+        bits = (atomic_fetch_add_explicit(&next_id, 1, memory_order_relaxed) + 1) << MARK_SHIFT;
+    bits = (bits & ~clear) | set;
+    if (bits != old && PyUnstable_Code_SetExtra((PyObject *)code, place, (void *)bits) < 0) {
+        PyErr_Clear();
+        return 0;
+    }
+    return bits;
+}
+
+struct code_mark code_mark_get_at(Py_ssize_t place, PyCodeObject *code)
+{
     uintptr_t bits;
 
-    if (slot < 0 || PyUnstable_Code_GetExtra((PyObject *)code, slot, &extra) < 0) {
-        PyErr_Clear();
-        return mark;
-    }
-    bits = (uintptr_t)extra;
-    if (!bits || (approve && !(bits & MARK_APPROVED))) {
-        if (!bits)
-            bits = (atomic_fetch_add_explicit(&next_id, 1, memory_order_relaxed) + 1) << MARK_SHIFT;
-        if (approve)
-            bits |= MARK_APPROVED;
-        if (PyUnstable_Code_SetExtra((PyObject *)code, slot, (void *)bits) < 0) {
-            PyErr_Clear();
-            return mark;
-        }
-    }
-    mark.id = bits >> MARK_SHIFT;
-    mark.approved = bits & MARK_APPROVED;
-    return mark;
+    if (is_in_image(code))
+        return (struct code_mark){(uint64_t)(uintptr_t)code | 1ull << 63, true, false, false};
+    bits = change_mark(place, code, 0, 0);
+    return (struct code_mark){bits >> MARK_SHIFT, bits & MARK_APPROVED, bits & MARK_LIBRARY_KNOWN,
+                              bits & MARK_LIBRARY};
 }
 
 struct code_mark code_mark_get(struct thread_context *context, PyCodeObject *code)
 {
-    if (is_in_image(code))
-        return (struct code_mark){(uint64_t)(uintptr_t)code | 1ull << 63, true};
-    return set_mark(context, code, false);
+    return code_mark_get_at(code_marks_place(context), code);
 }
 
-static void approve_tree(struct thread_context *context, PyCodeObject *code, int depth)
+void code_mark_set_library(Py_ssize_t place, PyCodeObject *code, bool library)
+{
+    if (!is_in_image(code))
+        (void)change_mark(place, code, MARK_LIBRARY_KNOWN | (library ? MARK_LIBRARY : 0),
+                          library ? 0 : MARK_LIBRARY);
+}
+
+static void approve_tree(Py_ssize_t place, PyCodeObject *code, int depth)
 {
     PyObject *consts = code->co_consts;
 
     if (is_in_image(code))
         return;
-    (void)set_mark(context, code, true);
+    /* What was noted before approval says nothing about approved code. */
+    (void)change_mark(place, code, MARK_APPROVED, MARK_LIBRARY_KNOWN | MARK_LIBRARY);
     if (!consts || !PyTuple_CheckExact(consts) || depth == 0)
         return;
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(consts); i++) {
         PyObject *item = PyTuple_GET_ITEM(consts, i);
 
         if (item && PyCode_Check(item))
-            approve_tree(context, (PyCodeObject *)item, depth - 1);
+            approve_tree(place, (PyCodeObject *)item, depth - 1);
     }
 }
 
 void code_mark_approve(struct thread_context *context, PyCodeObject *code)
 {
-    approve_tree(context, code, MAX_NESTING);
+    approve_tree(code_marks_place(context), code, MAX_NESTING);
 }
 
 static void approve_object(struct thread_context *context, PyObject *object, int depth)

@@ -18,13 +18,24 @@
 struct code_mark {
     uint64_t id; /* never 0; 0 only if there is no memory for a mark */
     bool approved;
+    bool library_known; /* code_mark_set_library() was called since it was approved, if it is */
+    bool library;
 };
 
 /* Finds where the interpreter's image lies in memory. Once, before the hook is installed. */
 void code_marks_init(void);
 
+/* The running interpreter's place for marks, for code_mark_get_at(); -1 if it has none left. GIL
+ * held. */
+Py_ssize_t code_marks_place(struct thread_context *context);
+
 /* The mark of `code`; gives it one if it has none. GIL held; leaves no error set. */
+struct code_mark code_mark_get_at(Py_ssize_t place, PyCodeObject *code);
 struct code_mark code_mark_get(struct thread_context *context, PyCodeObject *code);
+
+/* Notes whether `code`, which is approved, is the standard library's, so that its file's name is
+ * compared once. Code of the interpreter's image remembers nothing. */
+void code_mark_set_library(Py_ssize_t place, PyCodeObject *code, bool library);
 
 /* Marks `code` and all code objects in its constants as having come through the gate. */
 void code_mark_approve(struct thread_context *context, PyCodeObject *code);

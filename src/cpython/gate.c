@@ -114,14 +114,36 @@ static int read_file(const char *path, PyObject **ret_bytes)
     return r;
 }
 
-static PyObject *as_stream(PyObject *bytes)
+/* io.BytesIO, found once per thread and interpreter: an import is a call through builtins. A new
+ * reference, or NULL with an error set. */
+static PyObject *stream_type(struct thread_context *context)
 {
-    PyObject *io = PyImport_ImportModule("_io"), *stream;
+    int64_t interpreter = PyInterpreterState_GetID(compat_interpreter(compat_thread_state()));
+    PyObject *io, *type;
 
-    if (!io)
-        return NULL;
-    stream = PyObject_CallMethod(io, "BytesIO", "O", bytes);
-    Py_DECREF(io);
+    if (context && context->stream_type && context->stream_interpreter == interpreter) {
+        type = context->stream_type;
+        Py_INCREF(type);
+        return type;
+    }
+    io = PyImport_ImportModule("_io");
+    type = io ? PyObject_GetAttrString(io, "BytesIO") : NULL;
+    Py_XDECREF(io);
+    if (context && type) {
+        /* The other interpreter may be gone: its reference is given up, not released. */
+        Py_INCREF(type);
+        context->stream_type = type;
+        context->stream_interpreter = interpreter;
+    }
+    return type;
+}
+
+static PyObject *as_stream(struct thread_context *context, PyObject *bytes)
+{
+    PyObject *type = stream_type(context);
+    PyObject *stream = type ? PyObject_CallFunctionObjArgs(type, bytes, NULL) : NULL;
+
+    Py_XDECREF(type);
     return stream;
 }
 
@@ -152,7 +174,7 @@ PyObject *gate_open_code(PyObject *path, void *user_data)
     }
     if (context)
         remember(context, bytes);
-    stream = as_stream(bytes);
+    stream = as_stream(context, bytes);
     Py_DECREF(bytes);
     return stream;
 }

@@ -22,11 +22,8 @@ static bool text_starts(const struct value *text, const char *prefix, size_t len
            memcmp(text->text.data, prefix, len) == 0;
 }
 
-/* File names can be forged, so only code that came through the gate is believed. */
-static bool is_library_file(const struct value *file, bool approved)
+static bool is_library_file(const struct value *file)
 {
-    if (!approved)
-        return false;
     if (text_starts(file, "<frozen ", 8))
         return true;
     for (unsigned i = 0; i < library_dir_count; i++) {
@@ -58,7 +55,6 @@ static void resolve(struct code_mark mark, const struct frame_ref *ref, struct p
     if (frame.line < 0)
         frame.line = 0;
     slot->lasti = ref->lasti;
-    slot->is_library = is_library_file(&frame.file, mark.approved);
     slot->json_len = (uint16_t)record_frame_encode(&frame, slot->json, sizeof(slot->json));
     if (slot->json_len == 0) {
         /* A path that long is told by its beginning; the code's name is what can be spared. */
@@ -77,10 +73,25 @@ static unsigned slot_index(uint64_t id, int lasti)
     return (unsigned)(key >> 32) & (PLACE_SLOTS - 1);
 }
 
-static const struct place_slot *find_place(struct thread_context *context,
+/* File names can be forged, so only code that came through the gate is believed. */
+static bool is_library(Py_ssize_t place, struct code_mark mark, PyCodeObject *code)
+{
+    struct value file = {0};
+    bool library;
+
+    if (!mark.approved)
+        return false;
+    if (mark.library_known)
+        return mark.library;
+    values_from_text(code->co_filename, &file);
+    library = is_library_file(&file);
+    code_mark_set_library(place, code, library);
+    return library;
+}
+
+static const struct place_slot *find_place(struct thread_context *context, struct code_mark mark,
                                            const struct frame_ref *ref, unsigned depth)
 {
-    struct code_mark mark = code_mark_get(context, ref->code);
     uint64_t id = mark.id << 1 | mark.approved; /* approval may come after the first look */
     struct place_slot *slot = &context->places[slot_index(id, ref->lasti)];
 
@@ -111,6 +122,7 @@ static void keep_resolved(struct thread_context *context)
 bool places_fill(struct thread_context *context, struct record *record, unsigned frames,
                  struct record_place *stack)
 {
+    Py_ssize_t marks = code_marks_place(context);
     struct frame_walk walk;
     struct frame_ref ref;
     bool inner_is_library = true, found = false;
@@ -122,20 +134,26 @@ bool places_fill(struct thread_context *context, struct record *record, unsigned
     frame_walk_begin(&walk);
     while (depth < PLACES_MAX_FRAMES && (!found || depth < frames) &&
            frame_walk_next(&walk, &ref)) {
-        const struct place_slot *slot =
-            find_place(context, &ref, depth < RECORD_MAX_FRAMES ? depth : RECORD_MAX_FRAMES);
-        struct record_place place = {slot->json, slot->json_len};
+        struct code_mark mark = code_mark_get_at(marks, ref.code);
+        bool library = found || is_library(marks, mark, ref.code);
 
-        if (depth == 0) {
-            inner_is_library = slot->is_library;
-            record->in = place;
+        /* Of the library's frames on the way only those are resolved that the record tells. */
+        if (depth == 0 || depth < frames || !library) {
+            const struct place_slot *slot = find_place(
+                context, mark, &ref, depth < RECORD_MAX_FRAMES ? depth : RECORD_MAX_FRAMES);
+            struct record_place place = {slot->json, slot->json_len};
+
+            if (depth == 0) {
+                inner_is_library = library;
+                record->in = place;
+            }
+            if (!library) {
+                found = true;
+                record->at = place;
+            }
+            if (depth < frames)
+                stack[depth] = place;
         }
-        if (!found && !slot->is_library) {
-            found = true;
-            record->at = place;
-        }
-        if (depth < frames)
-            stack[depth] = place;
         depth++;
     }
     record->stack = stack;

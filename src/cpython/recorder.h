@@ -26,7 +26,6 @@ struct place_slot {
     uint64_t id; /* 0: empty */
     int32_t lasti;
     uint16_t json_len;
-    bool is_library;
     char json[PLACE_JSON_MAX];
 };
 
@@ -51,6 +50,8 @@ struct thread_context {
     /* Bytes that the gate handed out last: a strong reference, and whose interpreter it is of. */
     void *gate_bytes;
     int64_t gate_interpreter;
+    void *stream_type; /* io.BytesIO, the same */
+    int64_t stream_interpreter;
 
     /* Source text that was compiled last, to tell of it when its code is executed. */
     struct {
