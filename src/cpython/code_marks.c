@@ -57,36 +57,29 @@ static bool is_in_image(const void *p)
 }
 
 /* Each interpreter hands out its own slot numbers. */
-Py_ssize_t code_marks_place(struct thread_context *context)
+Py_ssize_t code_marks_place_slow(struct thread_context *context, int64_t interpreter)
 {
-    PyThreadState *tstate = compat_thread_state();
-    int64_t interpreter;
+    /* Slots are few, so the threads of an interpreter share one. The main interpreter's place in
+     * this table is its own; two others that meet in one place only lose marks. */
+    static struct {
+        _Atomic int64_t interpreter; /* id + 1 */
+        int64_t slot;
+    } known[65];
+    unsigned at = interpreter == 0 ? 64 : (unsigned)interpreter & 63;
 
-    if (!tstate)
-        return -1;
-    interpreter = PyInterpreterState_GetID(compat_interpreter(tstate));
-    if (context->mark_interpreter != interpreter) {
-        /* Slots are few, so the threads of an interpreter share one. The main interpreter's place
-         * in this table is its own; two others that meet in one place only lose marks. */
-        static struct {
-            _Atomic int64_t interpreter; /* id + 1 */
-            int64_t slot;
-        } known[65];
-        unsigned at = interpreter == 0 ? 64 : (unsigned)interpreter & 63;
-
-        if (atomic_load(&known[at].interpreter) != interpreter + 1) {
-            known[at].slot = PyUnstable_Eval_RequestCodeExtraIndex(NULL);
-            atomic_store(&known[at].interpreter, interpreter + 1);
-        }
-        context->mark_interpreter = interpreter;
-        context->mark_index = known[at].slot;
+    if (atomic_load(&known[at].interpreter) != interpreter + 1) {
+        known[at].slot = PyUnstable_Eval_RequestCodeExtraIndex(NULL);
+        atomic_store(&known[at].interpreter, interpreter + 1);
     }
+    context->mark_interpreter = interpreter;
+    context->mark_index = known[at].slot;
     return (Py_ssize_t)context->mark_index;
 }
 
 /* Sets and clears flags of a mark, which is made if there is none. Returns the mark's bits, 0 if
  * there is no memory for it. */
-static uintptr_t change_mark(Py_ssize_t place, PyCodeObject *code, uintptr_t set, uintptr_t clear)
+static inline uintptr_t change_mark(Py_ssize_t place, PyCodeObject *code, uintptr_t set,
+                                    uintptr_t clear)
 {
     void *extra = NULL;
     uintptr_t old, bits;

@@ -27,7 +27,7 @@ void code_marks_init(void);
 
 /* The running interpreter's place for marks, for code_mark_get_at(); -1 if it has none left. GIL
  * held. */
-Py_ssize_t code_marks_place(struct thread_context *context);
+static inline Py_ssize_t code_marks_place(struct thread_context *context);
 
 /* The mark of `code`; gives it one if it has none. GIL held; leaves no error set. */
 struct code_mark code_mark_get_at(Py_ssize_t place, PyCodeObject *code);
@@ -43,5 +43,20 @@ void code_mark_approve(struct thread_context *context, PyCodeObject *code);
 /* The same for every function that a module's dictionary and its classes hold: for modules that
  * were made before we could watch (importlib's own). */
 void code_mark_approve_module(struct thread_context *context, PyObject *dict);
+
+Py_ssize_t code_marks_place_slow(struct thread_context *context, int64_t interpreter);
+
+static inline Py_ssize_t code_marks_place(struct thread_context *context)
+{
+    PyThreadState *tstate = compat_thread_state();
+    int64_t interpreter;
+
+    if (!tstate)
+        return -1;
+    interpreter = PyInterpreterState_GetID(compat_interpreter(tstate));
+    if (__builtin_expect(context->mark_interpreter == interpreter, 1))
+        return (Py_ssize_t)context->mark_index;
+    return code_marks_place_slow(context, interpreter);
+}
 
 #endif

@@ -46,12 +46,13 @@ int environment_hide(const struct policy_strings *permit)
 void environment_restore(void)
 {
     /* CPython's coercion of the C locale may have set LC_CTYPE meanwhile: carry that over. */
-    const char *coerced = environ ? getenv("LC_CTYPE") : NULL;
+    const char *coerced = environ ? getenv("LC_CTYPE") : NULL, *before;
 
     if (!whole)
         return;
     environ = whole;
-    if (coerced && (!getenv("LC_CTYPE") || strcmp(getenv("LC_CTYPE"), coerced) != 0))
+    before = getenv("LC_CTYPE");
+    if (coerced && (!before || strcmp(before, coerced) != 0))
         (void)setenv("LC_CTYPE", coerced, 1);
     whole = NULL;
     /* `visible` stays: setenv() may have put strings of its own into a copy, and it is small. */

@@ -68,7 +68,7 @@ bool gate_has_text(struct thread_context *context, PyObject *text)
 static int read_file(const char *path, PyObject **ret_bytes)
 {
     PyObject *bytes = NULL;
-    struct stat st;
+    struct stat st = {0};
     size_t len = 0;
     int fd, r = 0;
 

@@ -102,6 +102,11 @@ static bool is_claim(bool via_sys_audit, int event, bool inner_is_library)
     return !inner_is_library || (event >= 0 && catalogue[event].raiser == RAISER_C);
 }
 
+static inline bool is_our_name(const char *name)
+{
+    return name[0] == 's' && strncmp(name, "spython.", 8) == 0;
+}
+
 /* Only spython itself says spython.*: what comes by this way is somebody else's word, and must not
  * look like ours in the log. The name that was used becomes the first argument. */
 static void disown(struct record *record, struct thread_context *context)
@@ -136,7 +141,7 @@ static void name_arguments(struct record *record, int event)
 }
 
 /* Sets what an event may leave unset. Not by clearing the whole structure: it is large, and this
- * runs for every event. recorder_write() fills in the rest. */
+ * runs for every event. places_fill() and recorder_write() fill in the rest. */
 static void begin_record(struct record *record, const char *name, int event)
 {
     record->name = name;
@@ -144,7 +149,6 @@ static void begin_record(struct record *record, const char *name, int event)
     record->level = event >= 0 ? (enum level)recorder.level[event] : LEVEL_LOW;
     record->arg_names = NULL;
     record->arg_redact = NULL;
-    record->at = record->in = (struct record_place){NULL, 0};
     record->source.present = false;
     record->rule_count = 0;
     record->extra = NULL;
@@ -166,9 +170,7 @@ static int handle(struct thread_context *context, int event, const char *name, P
     frames = record->level <= recorder.settings->stack_level ? recorder.settings->stack_frames : 0;
     inner_is_library = places_fill(context, record, frames, context->stack);
     record->claimed = is_claim(via_sys_audit, event, inner_is_library);
-    if (event < 0 && strncmp(name, "spython.", 8) == 0)
-        disown(record, context);
-    else if (event >= 0 && catalogue[event].raiser == RAISER_SELF)
+    if (event < 0 ? strncmp(name, "spython.", 8) == 0 : catalogue[event].raiser == RAISER_SELF)
         disown(record, context);
     if (event == event_compile && !record->claimed)
         dynamic_fill_compile(context, args, record);

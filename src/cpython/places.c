@@ -119,48 +119,57 @@ static void keep_resolved(struct thread_context *context)
     context->scratch_used = 0;
 }
 
+/* Member by member: copied as a whole right after it was made, a place is read back with a wider
+ * load than it was stored with, and the processor waits. */
+static inline void set_place(struct record_place *place, const struct place_slot *slot)
+{
+    place->json = slot->json;
+    place->len = slot->json_len;
+}
+
 bool places_fill(struct thread_context *context, struct record *record, unsigned frames,
                  struct record_place *stack)
 {
     Py_ssize_t marks = code_marks_place(context);
+    const struct place_slot *inner = NULL, *at = NULL;
     struct frame_walk walk;
     struct frame_ref ref;
-    bool inner_is_library = true, found = false;
+    bool inner_is_library = true;
     unsigned depth = 0;
 
     if (frames > RECORD_MAX_FRAMES)
         frames = RECORD_MAX_FRAMES;
-    keep_resolved(context);
+    if (context->scratch_used)
+        keep_resolved(context);
     frame_walk_begin(&walk);
-    while (depth < PLACES_MAX_FRAMES && (!found || depth < frames) &&
-           frame_walk_next(&walk, &ref)) {
+    while (depth < PLACES_MAX_FRAMES && (!at || depth < frames) && frame_walk_next(&walk, &ref)) {
         struct code_mark mark = code_mark_get_at(marks, ref.code);
-        bool library = found || is_library(marks, mark, ref.code);
+        bool library = at || is_library(marks, mark, ref.code);
 
         /* Of the library's frames on the way only those are resolved that the record tells. */
         if (depth == 0 || depth < frames || !library) {
             const struct place_slot *slot = find_place(
                 context, mark, &ref, depth < RECORD_MAX_FRAMES ? depth : RECORD_MAX_FRAMES);
-            struct record_place place = {slot->json, slot->json_len};
 
             if (depth == 0) {
                 inner_is_library = library;
-                record->in = place;
+                inner = slot;
             }
-            if (!library) {
-                found = true;
-                record->at = place;
-            }
+            if (!library)
+                at = slot;
             if (depth < frames)
-                stack[depth] = place;
+                set_place(&stack[depth], slot);
         }
         depth++;
     }
     record->stack = stack;
     record->stack_count = depth < frames ? depth : frames;
-    if (!found)
-        record->at = record->in; /* all of it is the library's: the innermost is as good as any */
-    if (record->at.json == record->in.json)
-        record->in = (struct record_place){NULL, 0};
+    if (!at)
+        at = inner; /* all of it is the library's: the innermost is as good as any */
+    record->at.len = record->in.len = 0;
+    if (at)
+        set_place(&record->at, at);
+    if (inner != at)
+        set_place(&record->in, inner);
     return inner_is_library;
 }

@@ -222,6 +222,26 @@ void values_from_object(struct thread_context *context, PyObject *object, int de
     }
 }
 
+/* Nearly all arguments: a str itself, ASCII, not too long. False: it is something else. */
+static inline bool from_plain_text(PyObject *object, struct value *ret)
+{
+    Py_ssize_t len;
+
+    if (!object || !PyUnicode_CheckExact(object) || !PyUnicode_IS_COMPACT_ASCII(object))
+        return false;
+    len = PyUnicode_GET_LENGTH(object);
+    if (len > VALUE_MAX_TEXT)
+        return false;
+    ret->kind = VALUE_TEXT1;
+    ret->flags = VALUE_ASCII;
+    ret->count = 0;
+    ret->full = 0;
+    ret->text.data = (const PyASCIIObject *)object + 1;
+    ret->text.len = (size_t)len;
+    ret->type_name = NULL;
+    return true;
+}
+
 struct value *values_from_args(struct thread_context *context, PyObject *args, unsigned *ret_count,
                                uint64_t *ret_total)
 {
@@ -230,7 +250,8 @@ struct value *values_from_args(struct thread_context *context, PyObject *args, u
     struct value *values = values_take(context, count); /* the store is empty: never NULL */
 
     for (unsigned i = 0; i < count; i++)
-        values_from_object(context, PyTuple_GET_ITEM(args, i), VALUE_MAX_DEPTH, &values[i]);
+        if (!from_plain_text(PyTuple_GET_ITEM(args, i), &values[i]))
+            values_from_object(context, PyTuple_GET_ITEM(args, i), VALUE_MAX_DEPTH, &values[i]);
     *ret_count = count;
     *ret_total = (uint64_t)total;
     return values;

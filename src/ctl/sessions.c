@@ -198,7 +198,7 @@ static uid_t read_uid(int dir)
     const char *line = NULL;
     size_t len;
 
-    if (read_proc_file(dir, "status", &text, &len) == 0)
+    if (read_proc_file(dir, "status", &text, &len) == 0 && text)
         line = strstr(text, "\nUid:");
     return line ? (uid_t)strtoul(line + 5, NULL, 10) : (uid_t)-1;
 }
@@ -208,7 +208,7 @@ static bool looks_like_python(int dir)
     CLEANUP_FREE char *name = NULL;
     size_t len;
 
-    return read_proc_file(dir, "comm", &name, &len) == 0 && strstr(name, "python") != NULL;
+    return read_proc_file(dir, "comm", &name, &len) == 0 && name && strstr(name, "python") != NULL;
 }
 
 static void append(struct session_list *list, const struct session *session)

@@ -27,7 +27,7 @@ void relocate_self(void)
         else if (d->d_tag == DT_RELR)
             __builtin_trap(); /* built with flags that we do not know */
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; rela && i < count; i++) {
         if (ELF64_R_TYPE(rela[i].r_info) != SYS_ELF_RELATIVE)
             __builtin_trap();
         *(uintptr_t *)(base + rela[i].r_offset) = base + (uintptr_t)rela[i].r_addend;
