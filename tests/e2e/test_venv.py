@@ -182,18 +182,22 @@ def test_badly_owned_later(venv, show):
     assert_refused(run([venv.spython, show], env=venv.sp.env()))
 
 
-def test_wrong_minor(prefix, venv, show):
+def test_wrong_minor(venv, show):
+    """An environment that was made by another minor version since."""
+    (venv.root / "lib" / ("python" + venv.sp.minor)).rename(venv.root / "lib" / "python3.7")
+    assert_refused(run([venv.spython, show], env=venv.sp.env()), os.fsencode(venv.root), venv.sp.minor.encode())
+
+
+def test_spython_of_another_minor(prefix, venv, show):
     """The environment of one minor version run by another's spython."""
     sp = venv.sp
-    others = [m for m in harness.registered_minors(every=True) if m != sp.minor]
-    if not others:
-        pytest.skip("only one minor version is registered")
-    other = harness.clone(prefix, sp.root, others[-1])
-    script = write(venv.root / "bin" / "tool", "print('ran')\n")
-    assert sp.run(script)[:2] == (0, b"ran\n")
-    assert_refused(other.run(script), os.fsencode(venv.root))
-    (venv.root / "bin" / other.spython.name).symlink_to(other.spython)
-    assert_refused(run([venv.root / "bin" / other.spython.name, show], env=sp.env()), os.fsencode(venv.root))
+    for minor in [m for m in harness.registered_minors(every=True) if m != sp.minor][-1:]:
+        other = harness.clone(prefix, sp.root, minor)
+        script = write(venv.root / "bin" / "tool", "print('ran')\n")
+        assert sp.run(script)[:2] == (0, b"ran\n")
+        assert_refused(other.run(script), os.fsencode(venv.root))
+        (venv.root / "bin" / other.spython.name).symlink_to(other.spython)
+        assert_refused(run([venv.root / "bin" / other.spython.name, show], env=sp.env()), os.fsencode(venv.root))
 
 
 def test_pyvenv_gone(venv, show):
