@@ -102,10 +102,17 @@ int catalogue_find_memo(struct catalogue_memo *memo, const char *name)
         if (strcmp(catalogue[index].name, name) == 0)
             return index;
     }
+    if (*name && strcmp(memo->unknown, name) == 0)
+        return CATALOGUE_UNKNOWN;
     index = catalogue_find(name);
     if (index >= 0) {
         memo->address[slot] = name;
         memo->index[slot] = (int16_t)index;
+    } else {
+        size_t len = strnlen(name, sizeof(memo->unknown));
+
+        if (len < sizeof(memo->unknown))
+            memcpy(memo->unknown, name, len + 1);
     }
     return index;
 }

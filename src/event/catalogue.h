@@ -79,6 +79,7 @@ int catalogue_find(const char *name);
 struct catalogue_memo {
     const char *address[CATALOGUE_MEMO_SLOTS];
     int16_t index[CATALOGUE_MEMO_SLOTS];
+    char unknown[48]; /* the last name that is in no catalogue */
 };
 int catalogue_find_memo(struct catalogue_memo *memo, const char *name);
 
