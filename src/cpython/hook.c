@@ -170,7 +170,7 @@ static int handle(struct thread_context *context, int event, const char *name, P
     frames = record->level <= recorder.settings->stack_level ? recorder.settings->stack_frames : 0;
     inner_is_library = places_fill(context, record, frames, context->stack);
     record->claimed = is_claim(via_sys_audit, event, inner_is_library);
-    if (event < 0 ? strncmp(name, "spython.", 8) == 0 : catalogue[event].raiser == RAISER_SELF)
+    if (event < 0 ? is_our_name(name) : catalogue[event].raiser == RAISER_SELF)
         disown(record, context);
     if (event == event_compile && !record->claimed)
         dynamic_fill_compile(context, args, record);
