@@ -79,17 +79,31 @@ static void step_choose_settings(void)
     plan_choose_venv(&plan);
 }
 
-/* Meant for macOS, but 3.11 and later obey it everywhere: it chooses sys.executable, and with it a
- * virtual environment. */
-static void step_forget_launcher_variable(void)
+static bool is_permitted(const char *name)
 {
-    static const char name[] = "__PYVENV_LAUNCHER__";
-    size_t len = strlen(plan.removed);
+    for (uint32_t i = 0; i < plan.settings->env_permit.count; i++)
+        if (strcmp(plan.settings->env_permit.items[i], name) == 0)
+            return true;
+    return false;
+}
 
-    if (plan.settings->profile == PROFILE_OBSERVE || !getenv(name))
+/* Variables that the standard library obeys without asking sys.flags.ignore_environment. The first
+ * is meant for macOS, but 3.11 and later obey it everywhere: it chooses sys.executable. */
+static void step_forget_variables(void)
+{
+    static const char *const names[] = {"__PYVENV_LAUNCHER__", "PYTHONTZPATH", "PYTHONUSERBASE"};
+
+    if (plan.settings->profile == PROFILE_OBSERVE)
         return;
-    (void)unsetenv(name);
-    (void)snprintf(plan.removed + len, sizeof(plan.removed) - len, "%s%s", len ? "=" : "", name);
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        size_t len = strlen(plan.removed);
+
+        if (!getenv(names[i]) || is_permitted(names[i]))
+            continue;
+        (void)unsetenv(names[i]);
+        (void)snprintf(plan.removed + len, sizeof(plan.removed) - len, "%s%s", len ? "=" : "",
+                       names[i]);
+    }
 }
 
 static void step_command_line(void)
@@ -151,7 +165,7 @@ int launcher_main(int argc, char **argv, char **envp)
     step_load_policy();
     step_choose_settings();
     plan_pin_environment(&plan);
-    step_forget_launcher_variable();
+    step_forget_variables();
     step_command_line();
     step_open_log();
     if (on_exit(write_stop, NULL) != 0)

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/digest.h"
 #include "base/hex.h"
+#include "cpython/hashing.h"
 #include "launcher/main.h"
 #include "stage1/handover.h"
 
@@ -153,6 +154,7 @@ int plan_open_script(struct plan *plan, const char *path, bool lenient)
         plan->startup.kind = lenient ? plan->startup.kind : START_PATH;
         return -1;
     }
+    hashing_expect(len);
     digest_sha256(data, len, digest);
     hex_encode(digest, sizeof(digest), plan->script_sha256);
     plan->script_size = len;

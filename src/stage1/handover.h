@@ -23,6 +23,8 @@
  * exactly what it was, byte for byte. If there is no argv[1], or it is shorter than two bytes or
  * longer than HANDOVER_ARGUMENT_MAX (a variable cannot hold much more than 128 KiB), the string
  * "--spython" is inserted as argv[1] and the core takes it out again.
+ * After an inserted guard the process title keeps empty strings at its end, as many as the guard
+ * has bytes: the kernel takes the title's length from where the strings were.
  */
 #ifndef SPYTHON_STAGE1_HANDOVER_H
 #define SPYTHON_STAGE1_HANDOVER_H

@@ -32,7 +32,7 @@ int sys_open_at(int dir, const char *path, enum sys_open how)
 
 int sys_fstat(int fd, struct file_facts *ret)
 {
-    struct stat st;
+    struct stat st = {0};
     long r = sys_call6(__NR_fstat, fd, address(&st), 0, 0, 0, 0);
 
     if (r < 0)
