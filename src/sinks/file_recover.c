@@ -13,48 +13,45 @@
 /* Twice the longest record: a line that does not fit is not one of ours. */
 #define BLOCK 131072
 
-struct tail {
-    const char *member; /* what a line of ours contains; NULL: every line is ours */
-    size_t member_len;
-    int to;
-    uint64_t lines;
-    bool broken; /* `to` takes no more */
+struct member {
+    char text[96]; /* what a record of the session contains */
+    size_t len;    /* 0: every line counts */
 };
 
-static void take_line(struct tail *tail, const char *line, size_t len)
+/* Returns false if the target takes no more. */
+static bool take_line(struct file_recover *recover, const struct member *member, const char *line,
+                      size_t len)
 {
-    if (tail->broken || len <= 1)
-        return;
-    if (tail->member && !memmem(line, len, tail->member, tail->member_len))
-        return;
-    if (tail->to >= 0) {
-        struct put put = {.fd = tail->to, .newline = tail->member != NULL};
+    if (len <= 1 || (member->len && !memmem(line, len, member->text, member->len)))
+        return true;
+    if (recover->to >= 0) {
+        struct put put = {.fd = recover->to, .newline = member->len > 0};
         size_t done;
 
-        tail->broken = put_all(&put, line, len, &done) < 0;
+        if (put_all(&put, line, len, &done) < 0)
+            return false;
     }
-    if (!tail->broken)
-        tail->lines++;
+    recover->lines++;
+    if (recover->record && len == recover->record_len && memcmp(line, recover->record, len) == 0)
+        recover->record_found = true;
+    return true;
 }
 
-uint64_t file_recover_tail(int from, off_t start, const char *session, int to)
+void file_recover_tail(struct file_recover *recover)
 {
-    char member[96];
-    struct tail tail = {.to = to};
     CLEANUP_FREE char *block = malloc(BLOCK);
+    struct member member = {.len = 0};
     size_t held = 0;
-    off_t at = start > 0 ? start - 1 : 0;
-    bool skipping = start > 0; /* to the end of the line that `start` may lie in */
+    off_t at = recover->start > 0 ? recover->start - 1 : 0;
+    bool skipping = recover->start > 0; /* to the end of the line that `start` may lie in */
 
     if (!block)
-        return 0;
-    if (session) {
-        (void)snprintf(member, sizeof(member), "\"session\":\"%.64s\"", session);
-        tail.member = member;
-        tail.member_len = strlen(member);
-    }
+        return;
+    if (recover->session)
+        member.len = (size_t)snprintf(member.text, sizeof(member.text), "\"session\":\"%.64s\"",
+                                      recover->session);
     for (;;) {
-        ssize_t n = pread(from, block + held, BLOCK - held, at);
+        ssize_t n = pread(recover->from, block + held, BLOCK - held, at);
         char *line = block, *end;
 
         if (n < 0 && errno == EINTR)
@@ -64,8 +61,8 @@ uint64_t file_recover_tail(int from, off_t start, const char *session, int to)
         at += n;
         held += (size_t)n;
         while ((end = memchr(line, '\n', held - (size_t)(line - block)))) {
-            if (!skipping)
-                take_line(&tail, line, (size_t)(end + 1 - line));
+            if (!skipping && !take_line(recover, &member, line, (size_t)(end + 1 - line)))
+                return;
             skipping = false;
             line = end + 1;
         }
@@ -76,5 +73,4 @@ uint64_t file_recover_tail(int from, off_t start, const char *session, int to)
             skipping = true;
         }
     }
-    return tail.lines;
 }

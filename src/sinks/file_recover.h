@@ -6,14 +6,25 @@
 #ifndef SPYTHON_SINKS_FILE_RECOVER_H
 #define SPYTHON_SINKS_FILE_RECOVER_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-/*
- * Counts the whole lines of `from` that end after offset `start`; with `session` (a shared file)
- * only those of records of that session. If `to` >= 0 they are also written there, and only what
- * was written counts. Allocates a block; counts 0 if that fails. Does not preserve errno.
- */
-uint64_t file_recover_tail(int from, off_t start, const char *session, int to);
+struct file_recover {
+    int from;            /* the file, open for reading */
+    off_t start;         /* lines that end after this offset */
+    const char *session; /* shared file: only records of this session; NULL: all lines */
+    int to;              /* write them there, and count only what was written; -1: only count */
+    const char *record;  /* is this one among them? NULL: does not matter */
+    size_t record_len;
+
+    uint64_t lines;
+    bool record_found;
+};
+
+/* Counts lines, see above. Allocates a block; finds nothing if that fails. Does not preserve
+ * errno. */
+void file_recover_tail(struct file_recover *recover);
 
 #endif

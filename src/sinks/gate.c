@@ -20,7 +20,7 @@ static int64_t now_ns(void)
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-bool gate_close(struct gate *gate, bool patient, uint64_t *count)
+unsigned gate_close(struct gate *gate, bool patient, uint64_t *count)
 {
     uint64_t state = atomic_fetch_or(&gate->state, FD_MASK);
     int64_t deadline = 0;
@@ -37,7 +37,7 @@ bool gate_close(struct gate *gate, bool patient, uint64_t *count)
         state = atomic_load(&gate->state);
     }
     *count += atomic_fetch_and(&gate->state, ~COUNT_MASK) & COUNT_MASK;
-    return (state & WRITERS_MASK) == 0;
+    return (unsigned)((state & WRITERS_MASK) >> 16);
 }
 
 void gate_open(struct gate *gate, int fd, bool renew)

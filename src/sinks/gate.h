@@ -64,10 +64,10 @@ static inline unsigned gate_leave(struct gate *gate, unsigned records, unsigned 
 
 /*
  * Lets nobody in any more and waits for those inside, for a moment or, if `patient`, for a tenth of
- * a second. Adds the records counted to *count. Returns true if nobody is inside; otherwise a
- * writer's record may be in the file without being counted.
+ * a second. Adds the records counted to *count. Returns how many are still inside: so many records
+ * may be in the file without being counted.
  */
-bool gate_close(struct gate *gate, bool patient, uint64_t *count);
+unsigned gate_close(struct gate *gate, bool patient, uint64_t *count);
 
 /* Lets writers in. `renew`: this is another file. The count must have been taken. */
 void gate_open(struct gate *gate, int fd, bool renew);

@@ -294,9 +294,11 @@ void log_after_fork(struct log *log, const char *session)
     }
 }
 
-/* The last chance to tell an open account. */
+/* The last chance to find a loss, and to tell an open account. */
 static void settle(struct log *log, struct slot *slot)
 {
+    if (slot->sink)
+        (void)take_back(slot, ESTALE);
     if (slot->account.lost == 0)
         return;
     slot->tried = 0;

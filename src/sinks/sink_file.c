@@ -46,6 +46,15 @@ struct sink_file {
     uint64_t suspects; /* and the records since then that the gate does not count any more */
 };
 
+/* From one file to the next. */
+struct change {
+    enum file_state was; /* the file we have; FILE_HERE: it is full */
+    const char *record;  /* the record that the caller has written; NULL: none */
+    size_t record_len;
+    bool record_found; /* it is known to have arrived */
+    uint64_t lost;     /* how many did not, of all since the last check */
+};
+
 /* Has nobody changed the file, or closed the gate for good, since `generation` was seen? */
 static bool is_current(struct sink_file *f, unsigned generation)
 {
@@ -116,51 +125,59 @@ static int take_number(int old, bool ours, int fd)
     return moved;
 }
 
-/* How many records since the last check are not lost. `to`: those of a deleted file are copied. */
-static uint64_t recover(struct sink_file *f, enum file_state was, int to)
+/* Finds out which records since the last check are not lost. `to`: those of a deleted file are
+ * copied. Returns their number. */
+static uint64_t recover(struct sink_file *f, struct change *change, int to)
 {
-    const char *session = f->place.shared ? f->session : NULL;
-    uint64_t found = 0;
-    int from;
+    struct file_recover work = {
+        .from = -1,
+        .start = f->checked,
+        .session = f->place.shared ? f->session : NULL,
+        .to = to,
+        .record = change->record,
+        .record_len = change->record_len,
+    };
+    struct put_guard guard;
 
-    if (was == FILE_DELETED) {
+    if (change->was == FILE_DELETED) {
         char name[sizeof("/proc/self/fd/") + 16];
 
         (void)snprintf(name, sizeof(name), "/proc/self/fd/%d", f->fd);
-        from = open(name, O_RDONLY | O_CLOEXEC);
-    } else if (file_place_read(&f->place, &f->id, &from) < 0) {
-        from = -1;
+        work.from = open(name, O_RDONLY | O_CLOEXEC);
+    } else if (file_place_read(&f->place, &f->id, &work.from) < 0) {
+        return 0;
     }
-    if (from >= 0) {
-        struct put_guard guard;
-
-        put_guard_enter(&guard);
-        found = file_recover_tail(from, f->checked, session, to);
-        put_guard_leave(&guard, -EFBIG); /* one of many writes may have raised it */
-        fd_close(from);
-    }
-    return found;
+    if (work.from < 0)
+        return 0;
+    put_guard_enter(&guard);
+    file_recover_tail(&work);
+    put_guard_leave(&guard, -EFBIG); /* one of many writes may have raised it */
+    fd_close(work.from);
+    change->record_found = work.record_found;
+    return work.lines;
 }
 
 /*
  * Goes on in another file, because the one we have is `was`; FILE_HERE means that it is full. Mutex
- * held. Returns 0 or -errno, and in either case how many records were lost. A file that was merely
- * moved or is full stays in use if there is no other.
+ * held. Returns 0 or -errno, and in either case says in `change` what was lost. A file that was
+ * merely moved or is full stays in use if there is no other.
  */
-static int change_file(struct sink_file *f, enum file_state was, uint64_t *ret_lost)
+static int change_file(struct sink_file *f, struct change *change)
 {
+    enum file_state was = change->was;
     bool ours = was != FILE_GONE && was != FILE_FOREIGN, whole = was >= FILE_MOVED;
-    uint64_t found = 0;
+    uint64_t found = 0, inside;
     struct file_id id;
     int fd, r;
 
-    (void)gate_close(&f->gate, true, &f->suspects);
+    inside = gate_close(&f->gate, true, &f->suspects);
     if (!ours && f->suspects > 0)
-        found = recover(f, was, -1); /* while the place still has the old file's name */
+        found = recover(f, change, -1); /* while the place still has the old file's name */
     r = file_place_open(&f->place, &fd, &id);
     if (r == 0 && was == FILE_DELETED && f->suspects > 0)
-        found = recover(f, was, fd);
-    *ret_lost = whole || found >= f->suspects ? 0 : f->suspects - found;
+        found = recover(f, change, fd);
+    found -= found < inside ? found : inside; /* rather too few than too many */
+    change->lost = whole || found >= f->suspects ? 0 : f->suspects - found;
     f->suspects = 0;
     if (r < 0) {
         /* A number that is ours stays open, so that nobody gets it while a writer may still use it;
@@ -187,14 +204,13 @@ static int change_file(struct sink_file *f, enum file_state was, uint64_t *ret_l
 }
 
 /*
- * After every CHECK_INTERVAL-th record: is the file still where it was? Returns 0, or -errno if
- * records were lost; *ret_again says that the caller's record was among them and is not in the
- * account.
+ * After every CHECK_INTERVAL-th record, here `data`: is the file still where it was? Returns 0, or
+ * -errno if records were lost; *ret_again says that this record was the only one.
  */
-static int check_file(struct sink_file *f, unsigned generation, bool *ret_again)
+static int check_file(struct sink_file *f, unsigned generation, const char *data, size_t len,
+                      bool *ret_again)
 {
-    enum file_state state;
-    uint64_t lost = 0;
+    struct change change = {.record = data, .record_len = len};
     off_t size = 0;
     bool quiet;
     int r = 0;
@@ -202,9 +218,9 @@ static int check_file(struct sink_file *f, unsigned generation, bool *ret_again)
     pthread_mutex_lock(&f->lock);
     if (!is_current(f, generation))
         goto out; /* somebody else has just looked */
-    quiet = gate_close(&f->gate, false, &f->suspects);
-    state = file_place_look(&f->place, f->fd, &f->id, &size);
-    if (state == FILE_HERE) {
+    quiet = gate_close(&f->gate, false, &f->suspects) == 0;
+    change.was = file_place_look(&f->place, f->fd, &f->id, &size);
+    if (change.was == FILE_HERE) {
         int flags = fcntl(f->fd, F_GETFL);
 
         if (flags >= 0 && !(flags & O_APPEND))
@@ -213,15 +229,19 @@ static int check_file(struct sink_file *f, unsigned generation, bool *ret_again)
         gate_open(&f->gate, f->fd, false);
         goto out;
     }
-    r = change_file(f, state, &lost);
-    if (lost == 0) {
+    r = change_file(f, &change);
+    if (change.lost == 0) {
         r = 0; /* if there is no other file, the next record will find out */
-    } else {
-        *ret_again = true;
-        (void)atomic_fetch_add(&f->astray, lost - 1);
-        if (r == 0 && lost > 1)
-            r = -ESTALE;
+        goto out;
     }
+    /* The record is given again, so it is not lost. If it did arrive (another thread wrote later
+     * but was counted earlier), it is there twice; better so than an account that hides a loss. */
+    if (!change.record_found)
+        change.lost--;
+    *ret_again = change.lost == 0;
+    (void)atomic_fetch_add(&f->astray, change.lost);
+    if (r == 0 && change.lost > 0)
+        r = -ESTALE;
 out:
     pthread_mutex_unlock(&f->lock);
     return r;
@@ -230,7 +250,7 @@ out:
 /* The file is full. */
 static void rotate_file(struct sink_file *f, unsigned generation)
 {
-    uint64_t lost;
+    struct change change = {.was = FILE_HERE};
 
     pthread_mutex_lock(&f->lock);
     if (is_current(f, generation) && atomic_load(&f->size) >= f->rotate_size) {
@@ -240,7 +260,7 @@ static void rotate_file(struct sink_file *f, unsigned generation)
         atomic_store(&f->size, 0);
         if (f->place.shared)
             r = file_place_retire(&f->place, f->fd, &f->id, f->rotate_keep);
-        if (r == 0 && change_file(f, FILE_HERE, &lost) == 0)
+        if (r == 0 && change_file(f, &change) == 0)
             file_place_prune(&f->place, f->rotate_keep);
     }
     pthread_mutex_unlock(&f->lock);
@@ -251,17 +271,17 @@ static void rotate_file(struct sink_file *f, unsigned generation)
  * one still takes records. Mutex held. */
 static int replace_file(struct sink_file *f, enum file_state state, bool *ret_usable)
 {
-    uint64_t lost;
-    int r = change_file(f, state, &lost);
+    struct change change = {.was = state};
+    int r = change_file(f, &change);
 
-    (void)atomic_fetch_add(&f->astray, lost);
+    (void)atomic_fetch_add(&f->astray, change.lost);
     *ret_usable = r < 0 && state == FILE_MOVED;
-    return r == 0 && lost > 0 ? -ESTALE : r;
+    return r == 0 && change.lost > 0 ? -ESTALE : r;
 }
 
 /*
- * A record was not written, or only a piece of it. Returns 0 if it should be given again, or
- * -errno.
+ * A record was not written, or only a piece of it, because of `error`: looks why. Returns 0 if it
+ * should be given again, or -errno.
  */
 static int handle_fault(struct sink_file *f, unsigned generation, int error)
 {
@@ -273,7 +293,7 @@ static int handle_fault(struct sink_file *f, unsigned generation, int error)
     pthread_mutex_lock(&f->lock);
     if (!is_current(f, generation))
         goto out;
-    quiet = gate_close(&f->gate, false, &f->suspects);
+    quiet = gate_close(&f->gate, false, &f->suspects) == 0;
     state = file_place_look(&f->place, f->fd, &f->id, &size);
     if (state != FILE_HERE)
         r = replace_file(f, state, &usable);
@@ -302,12 +322,12 @@ static int get_ready(struct sink_file *f)
 }
 
 /* A record was written and counted. Returns as check_file(). */
-static int note_written(struct sink_file *f, unsigned generation, unsigned count, size_t len,
-                        bool *ret_again)
+static int note_written(struct sink_file *f, unsigned generation, unsigned count, const char *data,
+                        size_t len, bool *ret_again)
 {
     if (f->rotate_size && atomic_fetch_add(&f->size, len) + len >= f->rotate_size)
         rotate_file(f, generation);
-    return count % CHECK_INTERVAL == 0 ? check_file(f, generation, ret_again) : 0;
+    return count % CHECK_INTERVAL == 0 ? check_file(f, generation, data, len, ret_again) : 0;
 }
 
 static int file_write(struct sink *sink, const char *data, size_t len)
@@ -340,7 +360,7 @@ static int file_write(struct sink *sink, const char *data, size_t len)
             /* Of another generation: where the record went cannot be told. */
             again = generation != pass.generation;
             if (!again && records)
-                r = note_written(f, generation, count, len, &again);
+                r = note_written(f, generation, count, data, len, &again);
             again = again && r == 0;
         }
     }
@@ -351,7 +371,11 @@ static int file_write(struct sink *sink, const char *data, size_t len)
 static uint64_t file_take_back(struct sink *sink)
 {
     struct sink_file *f = (struct sink_file *)sink;
+    unsigned generation = gate_pass_of(atomic_load(&f->gate.state)).generation;
+    int saved = errno;
 
+    (void)handle_fault(f, generation, 0);
+    errno = saved;
     return atomic_exchange(&f->astray, 0);
 }
 
@@ -397,7 +421,7 @@ static int file_open(const struct sink_config *config, const char *session, stru
                      struct err *err)
 {
     struct sink_file *f = calloc(1, sizeof(*f));
-    uint64_t lost;
+    struct change change = {.was = FILE_GONE};
     int r;
 
     if (!f)
@@ -414,7 +438,7 @@ static int file_open(const struct sink_config *config, const char *session, stru
     (void)pthread_mutex_init(&f->lock, NULL);
     gate_reset(&f->gate);
     begin_session(f, session);
-    r = change_file(f, FILE_GONE, &lost);
+    r = change_file(f, &change);
     if (r < 0) {
         (void)err_set(err, r, "cannot open a log file at '%s': %s", config->path, strerror(-r));
         file_close(&f->base);

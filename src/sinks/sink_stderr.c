@@ -122,12 +122,16 @@ static int stderr_write(struct sink *sink, const char *data, size_t len)
 static uint64_t stderr_take_back(struct sink *sink)
 {
     struct sink_stderr *s = (struct sink_stderr *)sink;
+    int saved = errno;
     uint64_t astray;
 
     pthread_mutex_lock(&s->lock);
+    if (s->suspects > 0)
+        (void)check_descriptor(s);
     astray = s->astray;
     s->astray = 0;
     pthread_mutex_unlock(&s->lock);
+    errno = saved;
     return astray;
 }
 

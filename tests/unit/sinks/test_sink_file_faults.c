@@ -160,6 +160,26 @@ static void test_replaced_descriptor_shared(void **state)
     replaced_descriptor(below("log/all.jsonl"), true);
 }
 
+/* The program ends before the next look: the last one is at the end. */
+static void test_replaced_descriptor_at_end(void **state)
+{
+    struct log *log = open_file_log(below("log/"), SINK_FAILURE_COUNT);
+    int fd = find_fd(below("log/spython-"));
+    int foreign = open(below("foreign"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    (void)state;
+    assert_int_equal(write_records(log, 1, 20), 0);
+    assert_int_equal(dup2(foreign, fd), fd);
+    assert_int_equal(write_records(log, 21, 50), 0);
+    assert_int_equal(log_lost(log), 0);
+    log_close(log);
+    assert_int_equal(foreign_records(), 30);
+    see_session(below("log/"), SESSION);
+    assert_account(50, 30);
+    close(fd);
+    close(foreign);
+}
+
 static void test_replaced_descriptor_stop(void **state)
 {
     struct log *log = open_file_log(below("log/"), SINK_FAILURE_STOP);
@@ -521,6 +541,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_closed_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_replaced_descriptor, setup, teardown),
         cmocka_unit_test_setup_teardown(test_replaced_descriptor_shared, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_replaced_descriptor_at_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_replaced_descriptor_stop, setup, teardown),
         cmocka_unit_test_setup_teardown(test_replaced_by_unwritable, setup, teardown),
         cmocka_unit_test_setup_teardown(test_append_taken_away, setup, teardown),

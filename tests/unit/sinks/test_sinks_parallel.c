@@ -216,17 +216,19 @@ static uint64_t replace_once(void)
     close(fd);
     close(foreign);
     lost = log_lost(shared_log);
-    log_close(shared_log);
+    log_close(shared_log); /* may find more, if there was no check after dup3 */
     seen_clear();
     see_file(below("foreign"), SESSION);
     stray = seen.records;
     assert_in_range(stray, 0, INTERVAL + THREADS);
     seen_clear();
     see_session(below("log/"), SESSION);
-    assert_int_equal(seen.lost, lost);
+    assert_true(seen.lost >= lost);
+    lost = seen.lost;
     assert_int_equal(missing(1, TOTAL), lost);
     assert_true(stray == lost || stray == lost + 1); /* the last one was given again */
-    assert_int_equal(seen.pieces + seen.twice, 0);
+    assert_int_equal(seen.pieces, 0);
+    assert_in_range(seen.twice, 0, 1); /* the one that found out */
     return stray;
 }
 
