@@ -9,6 +9,7 @@
 #include "base/hex.h"
 #include "cpython/code_marks.h"
 #include "cpython/gate.h"
+#include "cpython/hashing.h"
 #include "cpython/values.h"
 
 #define SEEN_SLOTS 1024 /* a forgotten text is only told once more */
@@ -124,6 +125,8 @@ void dynamic_fill_compile(struct thread_context *context, PyObject *args, struct
     if (!text || !(PyUnicode_Check(text) || PyBytes_Check(text)) || gate_is_source(context, text) ||
         gate_has_text(context, text))
         return;
+    hashing_expect(PyBytes_Check(text) ? (size_t)PyBytes_GET_SIZE(text)
+                                       : (size_t)PyUnicode_GET_LENGTH(text));
     (void)SHA256_Init(&ctx);
     values_from_object(context, text, 0, &source->text);
     if (PyBytes_Check(text)) {
