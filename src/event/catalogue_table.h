@@ -18,8 +18,11 @@ struct catalogue_key {
 struct catalogue_fragment {
     char text[64];
     uint8_t len;
-    const struct catalogue_key *keys; /* one for each argument */
+    uint16_t first_key; /* in catalogue_keys, one for each argument */
 };
+
+/* Of all events. Reached by numbers: a table of pointers has to be relocated in every process. */
+extern const struct catalogue_key catalogue_keys[];
 
 /* Index as in catalogue[]. */
 extern const struct catalogue_fragment catalogue_fragments[];

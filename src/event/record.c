@@ -254,7 +254,8 @@ static char *put_args(char *p, const struct record *record, struct plan *plan,
 {
     bool known = record->event >= 0 && (unsigned)record->event < catalogue_count;
     const struct catalogue_entry *entry = known ? &catalogue[record->event] : NULL;
-    const struct catalogue_key *keys = known ? catalogue_fragments[record->event].keys : NULL;
+    const struct catalogue_key *keys =
+        known ? &catalogue_keys[catalogue_fragments[record->event].first_key] : NULL;
     unsigned key_count = known && !record->arg_names ? entry->arg_count : 0;
     char *end = plan->args_end;
     bool first = true;

@@ -163,6 +163,15 @@ int plan_open_script(struct plan *plan, const char *path, bool lenient)
     return seal(data, len);
 }
 
+/* Whether two paths lead to one file: much cheaper than comparing real paths when they do not. */
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat first, second;
+
+    return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
+           first.st_ino == second.st_ino;
+}
+
 void plan_read_shebang(struct plan *plan, const char *path)
 {
     char line[PATH_MAX + 3], real_fn[PATH_MAX], real_script[PATH_MAX];
@@ -170,8 +179,9 @@ void plan_read_shebang(struct plan *plan, const char *path)
     size_t start = 2, len;
     ssize_t n;
 
-    if (!plan->execfn[0] || !path || !realpath(plan->execfn, real_fn) ||
-        !realpath(path, real_script) || strcmp(real_fn, real_script) != 0)
+    if (!plan->execfn[0] || !path || !is_same_file(plan->execfn, path) ||
+        !realpath(plan->execfn, real_fn) || !realpath(path, real_script) ||
+        strcmp(real_fn, real_script) != 0)
         return;
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     n = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
