@@ -10,6 +10,7 @@
 #include "cpython/code_marks.h"
 #include "cpython/gate.h"
 #include "cpython/hashing.h"
+#include "cpython/sources.h"
 #include "cpython/values.h"
 
 #define SEEN_SLOTS 1024 /* a forgotten text is only told once more */
@@ -85,7 +86,6 @@ static void remember(struct thread_context *context, const struct record_source 
 {
     struct value file = {0};
 
-    context->last_source.valid = false;
     if (!filename || !(PyUnicode_Check(filename) || PyBytes_Check(filename)))
         return;
     values_from_object(context, filename, 0, &file);
@@ -122,6 +122,7 @@ void dynamic_fill_compile(struct thread_context *context, PyObject *args, struct
     uint8_t digest[32];
     SHA256_CTX ctx;
 
+    context->last_source.valid = false;
     if (!text || !(PyUnicode_Check(text) || PyBytes_Check(text)) || gate_is_source(context, text) ||
         gate_has_text(context, text))
         return;
@@ -147,12 +148,47 @@ void dynamic_fill_compile(struct thread_context *context, PyObject *args, struct
     remember(context, source, PyTuple_GET_SIZE(args) > 1 ? PyTuple_GET_ITEM(args, 1) : NULL);
 }
 
+static void get_last(const struct thread_context *context, struct source_id *ret)
+{
+    memcpy(ret->sha256, context->last_source.sha256, sizeof(ret->sha256));
+    ret->length = context->last_source.length;
+}
+
+void dynamic_keep_source(PyCodeObject *code)
+{
+    struct thread_context *context = recorder_context();
+    struct source_id last;
+
+    if (!context || !context->last_source.valid)
+        return;
+    get_last(context, &last);
+    sources_keep(code_mark_get(context, code).id, &last);
+}
+
+/* exec() and eval() of a string never show us the code object before they run it: it is the one
+ * that has the file name of the text compiled just now. */
+static bool is_last_source(struct thread_context *context, PyCodeObject *code,
+                           struct source_id *ret)
+{
+    struct value file = {0};
+
+    if (!context->last_source.valid)
+        return false;
+    values_from_text(code->co_filename, &file);
+    if (file.kind != VALUE_TEXT1 || file.text.len != context->last_source.file_len ||
+        memcmp(file.text.data, context->last_source.file, file.text.len) != 0)
+        return false;
+    get_last(context, ret);
+    return true;
+}
+
 void dynamic_fill_exec(struct thread_context *context, PyObject *args, struct record *record)
 {
     PyObject *object =
         PyTuple_Check(args) && PyTuple_GET_SIZE(args) > 0 ? PyTuple_GET_ITEM(args, 0) : NULL;
     PyCodeObject *code = (PyCodeObject *)object;
-    struct value file = {0};
+    struct source_id known;
+    struct code_mark mark;
 
     if (!object || !PyCode_Check(object))
         return;
@@ -161,14 +197,13 @@ void dynamic_fill_exec(struct thread_context *context, PyObject *args, struct re
         code_mark_approve(context, code);
         return;
     }
-    if (code_mark_get(context, code).approved || !context->last_source.valid)
+    mark = code_mark_get(context, code);
+    if (mark.approved)
         return;
-    values_from_text(code->co_filename, &file);
-    if (file.kind != VALUE_TEXT1 || file.text.len != context->last_source.file_len ||
-        memcmp(file.text.data, context->last_source.file, file.text.len) != 0)
+    if (!sources_find(mark.id, &known) && !is_last_source(context, code, &known))
         return;
     record->source.present = true;
-    record->source.text_known = false;
-    memcpy(record->source.sha256, context->last_source.sha256, sizeof(record->source.sha256));
-    record->source.length = context->last_source.length;
+    record->source.text_known = false; /* the compile record has it */
+    memcpy(record->source.sha256, known.sha256, sizeof(known.sha256));
+    record->source.length = known.length;
 }

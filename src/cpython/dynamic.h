@@ -17,6 +17,10 @@ void dynamic_fill_compile(struct thread_context *context, PyObject *args, struct
  * compiled from is known. */
 void dynamic_fill_exec(struct thread_context *context, PyObject *args, struct record *record);
 
+/* Remembers that `code`, which compile() is about to return, was made from the text that this
+ * thread compiled last. */
+void dynamic_keep_source(PyCodeObject *code);
+
 /* The next code object that this thread executes is the main script's, read by us. */
 void dynamic_expect_main(void);
 

@@ -2,6 +2,7 @@
 #include "cpython/method_wraps.h"
 
 #include "cpython/code_marks.h"
+#include "cpython/dynamic.h"
 #include "cpython/gate.h"
 
 /* The shapes of C functions that we wrap (METH_* flags). */
@@ -52,6 +53,8 @@ static PyObject *wrapped_compile(PyObject *self, PyObject *const *args, Py_ssize
     PyObject *result = real_compile(self, args, count, names);
 
     approve_result(result, from_gate);
+    if (!from_gate && result && PyCode_Check(result))
+        dynamic_keep_source((PyCodeObject *)result);
     return result;
 }
 

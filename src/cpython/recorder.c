@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cpython/sources.h"
 #include "stage1/handover.h"
 
 #define SUMMARY_INTERVAL 60 /* seconds between summaries while records are written */
@@ -128,6 +129,7 @@ static void after_fork_child(void)
     struct thread_context *mine = recorder_thread, *next;
 
     pthread_mutex_init(&contexts_lock, NULL);
+    sources_after_fork();
     for (struct thread_context *c = contexts; c; c = next) {
         next = c->next;
         if (c != mine)
@@ -299,8 +301,13 @@ void recorder_write(struct thread_context *context, struct record *record, uint6
     clock_gettime(CLOCK_REALTIME, &record->time);
     record->seq = atomic_fetch_add_explicit(&recorder.seq, 1, memory_order_relaxed) + 1;
     record->tid = context->tid;
-    record->noise =
-        atomic_load_explicit(&recorder.noise, memory_order_relaxed) + context->noise_pending;
+    /* What this thread counted is published first, so that the count never goes down from one
+     * record to the next, whichever thread writes it. */
+    if (context->noise_pending) {
+        atomic_fetch_add_explicit(&recorder.noise, context->noise_pending, memory_order_relaxed);
+        context->noise_pending = 0;
+    }
+    record->noise = atomic_load_explicit(&recorder.noise, memory_order_relaxed);
     if (ret_seq)
         *ret_seq = record->seq;
     len = record_encode(record, &recorder.session, &context->clock, context->out,

@@ -791,3 +791,42 @@ def test_policy_digest_and_app(sp, work):
     assert {r.get("app") for r in by_script[str(other)]} == {None}
     start = by_script[str(script)][0]["args"]
     assert len(start["policy_sha256"]) == 64 and start["policy_serial"] >= 1
+
+
+def test_source_of_code_compiled_earlier(sp, work):
+    """exec names the text that its code object was made from, however long ago."""
+    script = write(work / "a.py", '''\
+first = compile("x = 'first'", "<first>", "exec")
+second = compile("x = 'second'", "<second>", "exec")
+exec(first)
+exec(second)
+exec(first)
+exec(first.replace(co_name="changed"))
+''')
+    assert sp.run(script).status == 0
+    records = one(sp.sessions().values())
+    digests = {name: hashlib.sha256(text).hexdigest() for name, text in
+               (("<first>", b"x = 'first'"), ("<second>", b"x = 'second'"))}
+    found = [(r["args"]["code_object"]["code"]["file"], r.get("source", {}).get("sha256"))
+             for r in events(records, "exec")
+             if r["args"]["code_object"]["code"]["file"] in digests]
+    assert found[:3] == [(n, digests[n]) for n in ("<first>", "<second>", "<first>")]
+
+
+def test_noise_count_never_goes_down(sp_one, work):
+    """The running count of counted events, from records of several threads."""
+    script = write(work / "a.py", '''\
+import sys, threading
+def work(n):
+    for i in range(300):
+        id(i)
+        if i % n == 0:
+            sys.audit("mark", n)
+threads = [threading.Thread(target=work, args=(n,)) for n in (3, 7, 11, 50)]
+[t.start() for t in threads]
+[t.join() for t in threads]
+''')
+    assert sp_one.run(script).status == 0
+    records = one(sp_one.sessions().values())
+    counts = [r["noise"] for r in records]
+    assert counts == sorted(counts) and counts[-1] >= 1200
