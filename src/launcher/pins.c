@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "launcher/main.h"
+#include "stage1/guard.h"
 #include "stage1/handover.h"
+#include "stage1/handover_encode.h"
 
 static bool is_for_linker(const char *name)
 {
@@ -27,78 +29,49 @@ static const char *pinned_preload(const struct policy_settings *settings)
     return NULL;
 }
 
-static void append(FILE *out, const char *text)
+/* The handover of the second pass: as the first, but for the guard and the pass. `first` is the
+ * argument that the guard replaced, NULL if it was inserted. */
+static void encode_handover(const struct plan *plan, const char *first, struct text *out)
 {
-    (void)fprintf(out, "%zu:%s,", strlen(text), text);
-}
+    char minor[16];
+    struct handover_source source = {
+        .minor = minor,
+        .prefix = plan->prefix,
+        .executable = plan->exe,
+        .execfn = plan->execfn,
+        .first_argument = first,
+        .removed = plan->removed,
+        .second_pass = true,
+    };
 
-/* The handover of the second pass: as the first, but for the guard and the pass. */
-static char *encode_handover(const struct plan *plan, bool replaced)
-{
-    char *text = NULL, minor[16];
-    size_t len;
-    FILE *out = open_memstream(&text, &len);
-
-    if (!out)
-        launcher_die(EXIT_SPY_UNUSABLE, "start: out of memory");
     (void)snprintf(minor, sizeof(minor), "3.%d", startup_python_minor);
-    append(out, HANDOVER_FORMAT);
-    append(out, minor);
-    append(out, plan->prefix);
-    append(out, plan->exe);
-    append(out, plan->execfn);
-    append(out, replaced ? "r" : "i");
-    append(out, replaced ? plan->argv[1] : "");
-    append(out, plan->removed);
-    append(out, "1");
-    if (fclose(out) != 0)
-        launcher_die(EXIT_SPY_UNUSABLE, "start: out of memory");
-    return text;
-}
-
-static char **guarded_arguments(const struct plan *plan, bool replaced)
-{
-    char **argv = calloc((size_t)plan->argc + 2, sizeof(*argv));
-    int at = 0;
-
-    if (!argv)
-        launcher_die(EXIT_SPY_UNUSABLE, "start: out of memory");
-    argv[at++] = plan->argv[0];
-    if (replaced) {
-        char *guard = strdup(plan->argv[1]);
-
-        if (!guard)
-            launcher_die(EXIT_SPY_UNUSABLE, "start: out of memory");
-        memset(guard, HANDOVER_GUARD_BYTE, strlen(guard));
-        guard[0] = '-';
-        argv[at++] = guard;
-    } else {
-        static char guard[] = HANDOVER_GUARD;
-
-        argv[at++] = guard;
-        if (plan->argc > 1)
-            argv[at++] = plan->argv[1];
-    }
-    for (int i = 2; i < plan->argc; i++)
-        argv[at++] = plan->argv[i];
-    return argv;
+    handover_encode(&source, out);
+    if (out->cut)
+        launcher_die(EXIT_SPY_UNUSABLE, "start: the command line is too long");
 }
 
 static void __attribute__((noreturn)) execute_again(const struct plan *plan)
 {
-    bool replaced = plan->argc > 1 && strlen(plan->argv[1]) >= 2;
-    const char *preload = pinned_preload(plan->settings);
-    char *handover = encode_handover(plan, replaced), *value;
+    static char guard[HANDOVER_ARGUMENT_MAX + 1], handover[HANDOVER_VALUE_MAX + 1];
+    const char **argv = calloc((size_t)plan->argc + GUARD_EXTRA, sizeof(*argv));
+    const char *preload = pinned_preload(plan->settings), *first;
+    struct text text;
+    char *value;
 
-    if (asprintf(&value, "%s/libexec/spython/3.%d/core.so%s%s", plan->prefix, startup_python_minor,
-                 preload ? ":" : "", preload ? preload : "") < 0)
+    if (!argv || asprintf(&value, "%s/libexec/spython/3.%d/core.so%s%s", plan->prefix,
+                          startup_python_minor, preload ? ":" : "", preload ? preload : "") < 0)
         launcher_die(EXIT_SPY_UNUSABLE, "start: out of memory");
+    first =
+        guard_build((size_t)plan->argc, (const char *const *)plan->argv, plan->execfn, argv, guard);
+    text_init(&text, handover, sizeof(handover));
+    encode_handover(plan, first, &text);
     /* Last in the environment, where the core looks for them. */
     (void)unsetenv("LD_PRELOAD");
     if (setenv("LD_PRELOAD", value, 1) < 0 || setenv(HANDOVER_VARIABLE, handover, 1) < 0)
         launcher_die(EXIT_SPY_UNUSABLE, "start: out of memory");
-    /* The file that this process runs is the one that the first stage checked. */
-    (void)execve("/proc/self/exe", guarded_arguments(plan, replaced), environ);
+    /* The file that this process runs is the one that the first stage checked. execve() takes its
+     * arguments as not constant for history's sake, and does not change them. */
+    (void)execve("/proc/self/exe", (char *const *)(uintptr_t)argv, environ);
     launcher_die(EXIT_SPY_UNUSABLE, "'%s': %s", plan->interpreter.path, strerror(errno));
 }
 
