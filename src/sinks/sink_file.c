@@ -33,6 +33,7 @@ struct sink_file {
     _Atomic uint64_t size; /* of the file, for rotation; about */
     _Atomic bool guarded;  /* a write may raise SIGXFSZ */
     _Atomic bool torn; /* somewhere the file has a piece of a record: lines begin with a newline */
+    _Atomic unsigned lossy;  /* 1 + the generation whose file went away, records and all */
     _Atomic uint64_t astray; /* for take_back() */
     uint64_t rotate_size;
     uint32_t rotate_keep;
@@ -170,6 +171,8 @@ static int change_file(struct sink_file *f, struct change *change)
     struct file_id id;
     int fd, r;
 
+    if (was == FILE_FOREIGN || was == FILE_DELETED)
+        atomic_store(&f->lossy, 1 + gate_pass_of(atomic_load(&f->gate.state)).generation);
     inside = gate_close(&f->gate, true, &f->suspects);
     if (!ours && f->suspects > 0)
         found = recover(f, change, -1); /* while the place still has the old file's name */
@@ -357,9 +360,9 @@ static int file_write(struct sink *sink, const char *data, size_t len)
             r = handle_fault(f, pass.generation, r);
             again = r == 0;
         } else {
-            /* Of another generation: where the record went cannot be told. */
-            again = generation != pass.generation;
-            if (!again && records)
+            /* Somebody lost patience with us and went on without: did that record get lost? */
+            again = generation != pass.generation && atomic_load(&f->lossy) == 1 + pass.generation;
+            if (generation == pass.generation && records)
                 r = note_written(f, generation, count, data, len, &again);
             again = again && r == 0;
         }
