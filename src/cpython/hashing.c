@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cpython/hashing.h"
 
+#include <stdlib.h>
+
 #if defined(__x86_64__)
 
 /* Where asking has paid for itself: portable code takes 3 ns for a byte, the best 0.6. */
@@ -22,7 +24,8 @@ void hashing_expect(size_t len)
     if (until == 0)
         return;
     until -= len < until ? len : until;
-    if (until == 0)
+    /* libcrypto obeys this variable, which the first stage removes: the program has set it. */
+    if (until == 0 && !getenv("OPENSSL_ia32cap"))
         __real_OPENSSL_cpuid_setup();
 }
 
