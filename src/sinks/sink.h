@@ -52,10 +52,11 @@ struct sink_ops {
      * all were. Must not allocate on the usual path, block for ever, or change errno. */
     int (*write)(struct sink *sink, const char *data, size_t len);
 
-    /* Asked after write() failed, and before close(): looks whether all is in its place, and says how
-     * many records that write() had accepted did not reach theirs, as was found only now (the descriptor had been replaced, the file removed). At most
-     * this many; the answer starts again at zero. write() returning -ESTALE means: this is all that
-     * is wrong, give that record again. NULL: such a thing cannot be. Thread-safe. */
+    /* Asked after write() failed, and before close(): looks whether all is in its place, and says
+     * how many records that write() had accepted did not reach theirs, as was found only now (the
+     * descriptor had been replaced, the file removed). At most this many; the answer starts again
+     * at zero. write() returning -ESTALE means: this is all that is wrong, give that record again.
+     * NULL: such a thing cannot be. Thread-safe. */
     uint64_t (*take_back)(struct sink *sink);
 
     /* In the child of a fork, before its first record: lets go of what belongs to the parent and
