@@ -394,6 +394,7 @@ void recorder_stop(int status, int signal)
         return;
     recorder.stopped = true;
     recorder_summarise();
+    log_settle(recorder.log); /* so that `lost` is all that was lost until now */
     values[0] = signal ? value_none() : value_int(status);
     values[1] = signal ? value_int(signal) : value_none();
     values[2] = value_int((int64_t)atomic_load(&recorder.seq) + 1);

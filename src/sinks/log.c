@@ -297,13 +297,23 @@ void log_after_fork(struct log *log, const char *session)
 /* The last chance to find a loss, and to tell an open account. */
 static void settle(struct log *log, struct slot *slot)
 {
+    pthread_mutex_lock(&slot->lock);
     if (slot->sink)
-        (void)take_back(slot, ESTALE);
-    if (slot->account.lost == 0)
-        return;
-    slot->tried = 0;
-    if (slot->sink || reopen(log, slot) == 0)
-        (void)tell_account(log, slot); /* log_lost() was told; nobody is left to hear the rest */
+        (void)atomic_fetch_add(&log->lost, take_back(slot, ESTALE));
+    if (slot->account.lost > 0) {
+        slot->tried = 0;
+        if (slot->sink || reopen(log, slot) == 0)
+            (void)tell_account(log, slot); /* what cannot be told stays in log_lost() */
+        atomic_store_explicit(&slot->troubled, !slot->sink || slot->account.lost > 0,
+                              memory_order_release);
+    }
+    pthread_mutex_unlock(&slot->lock);
+}
+
+void log_settle(struct log *log)
+{
+    for (unsigned i = 0; log && i < log->count; i++)
+        settle(log, &log->slots[i]);
 }
 
 void log_close(struct log *log)

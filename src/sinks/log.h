@@ -42,6 +42,11 @@ uint64_t log_lost(const struct log *log);
 /* In the child of a fork: see sink_ops.after_fork. Loss counts start again at zero. */
 void log_after_fork(struct log *log, const char *session);
 
+/* Looks whether every record is where it was written to, and tells the losses that were not told
+ * yet. At the end of a process that other threads may still be writing in: nothing is freed.
+ * Thread-safe. NULL is allowed. */
+void log_settle(struct log *log);
+
 /* Closes all sinks and frees. NULL is allowed. */
 void log_close(struct log *log);
 

@@ -438,3 +438,26 @@ for t in threads: t.join()
     for records in sessions.values():
         assert [r["seq"] for r in records] == list(range(1, len(records) + 1))
         assert len({r["pid"] for r in records}) == 1
+
+
+def test_loss_found_at_the_end(sp_one, work):
+    """A log that was replaced shortly before the end is noticed at the end, with the exact number."""
+    script = write(work / "a.py", '''\
+import os, sys
+for name in os.listdir("/proc/self/fd"):
+    try:
+        target = os.readlink("/proc/self/fd/" + name)
+    except OSError:
+        continue
+    if target.endswith(".jsonl"):
+        os.dup2(os.open("/dev/null", os.O_WRONLY), int(name))
+for i in range(20):
+    sys.audit("lost", i)
+''')
+    assert sp_one.run(script).status == 0
+    records = one(sp_one.sessions().values())
+    loss = one(events(records, "spython.loss"))["args"]
+    stop = one(events(records, "spython.stop"))["args"]
+    assert not events(records, "lost") and loss["lost"] >= 20 and stop["lost"] == loss["lost"]
+    assert len(records) + loss["lost"] == stop["records"]
+    assert loss["last"] - loss["first"] + 1 == loss["lost"]
