@@ -2,6 +2,7 @@
 """Fixtures of the end-to-end tests. The helpers themselves are in harness.py."""
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -12,6 +13,28 @@ import harness
 # What a developer's shell exports must not decide what the tests see.
 for _name in [n for n in os.environ if n.startswith("PYTHON")]:
     del os.environ[_name]
+
+
+# Nor must what it ignores: a program keeps ignoring what its parent did (nohup, a shell's "&").
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+for _number in (signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "several_minors: needs cores of two minor versions; left out "
+                                       "where the machine has one Python only")
+
+
+def pytest_collection_modifyitems(config, items):
+    if len(harness.built_minors()) >= 2:
+        return
+    left_out = [i for i in items if i.get_closest_marker("several_minors")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [i for i in items if i not in left_out]
 
 
 def pytest_generate_tests(metafunc):

@@ -54,6 +54,12 @@ def version_key(minor):
     return tuple(int(part) for part in minor.split("."))
 
 
+def built_minors():
+    """Minor versions that this machine has a Python with headers for."""
+    found = subprocess.run([os.fspath(SOURCE / "scripts/find-pythons")], capture_output=True, text=True)
+    return [line.split()[0] for line in found.stdout.splitlines()]
+
+
 def registered_minors(every=False):
     """Minor versions of the prefix; `every`: also those that SPYTHON_MINORS leaves out."""
     prefix = prefix_path()

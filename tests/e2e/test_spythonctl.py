@@ -286,6 +286,7 @@ def test_add_refuses_what_is_no_python(sp_one, work):
     ctl(sp_one, "interpreter", "add", str(work / "fifo"), status=NEGATIVE)
 
 
+@pytest.mark.several_minors
 def test_add_refuses_a_minor_without_a_core(sp_one):
     others = [m for m in harness.registered_minors() if m != sp_one.minor]
     if not others:

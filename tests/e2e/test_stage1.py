@@ -588,6 +588,7 @@ def test_interpreter_replaced(p, work):
     p.refuses(p.python, "was replaced")
 
 
+@pytest.mark.several_minors
 def test_other_interpreter_in_its_place(p):
     lines = subprocess.run([harness.SOURCE / "scripts/find-pythons"], stdout=subprocess.PIPE,
                            check=True).stdout.decode().splitlines()
