@@ -829,4 +829,6 @@ threads = [threading.Thread(target=work, args=(n,)) for n in (3, 7, 11, 50)]
     assert sp_one.run(script).status == 0
     records = one(sp_one.sessions().values())
     counts = [r["noise"] for r in records]
-    assert counts == sorted(counts) and counts[-1] >= 1200
+    assert counts == sorted(counts)
+    # The running count may lag by what a thread that is just ending has not added yet; this does not.
+    assert one(events(records, "spython.stop"))["args"]["noise"] >= 1200
