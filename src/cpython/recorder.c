@@ -117,10 +117,12 @@ static void begin_session(void)
 static void before_fork(void)
 {
     pthread_mutex_lock(&contexts_lock);
+    log_before_fork(recorder.log);
 }
 
 static void after_fork_parent(void)
 {
+    log_after_fork_parent(recorder.log);
     pthread_mutex_unlock(&contexts_lock);
 }
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -15,9 +14,6 @@
 
 /* Names that somebody planted are stepped over, up to this many at a time. */
 #define PLANTED_MAX 64
-
-/* Numbers below this are searched for one that a thread was just opening when another forked. */
-#define ABANDON_MAX 512
 
 /* yyyymmddThhmmss. gmtime_r() takes a lock of libc's that another thread may have held at fork. */
 static void format_stamp(time_t when, char *out, size_t cap)
@@ -188,8 +184,6 @@ int file_place_open(struct file_place *place, int *ret_fd, struct file_id *ret_i
     if (r < 0)
         return r;
     memcpy(name, place->name, sizeof(name));
-    place->opening = true;
-    atomic_signal_fence(memory_order_seq_cst); /* for the child of a fork */
     fd = open_next(place);
     if (fd < 0)
         r = fd;
@@ -203,7 +197,6 @@ int file_place_open(struct file_place *place, int *ret_fd, struct file_id *ret_i
         r = fd = fd_move_high(fd, PUT_FD_MIN);
     if (r < 0) {
         fd_close(fd);
-        place->opening = false;
         place->number = number;
         memcpy(place->name, name, sizeof(name));
         return r;
@@ -247,42 +240,6 @@ int file_place_read(struct file_place *place, const struct file_id *id, int *ret
     }
     *ret_fd = fd;
     return 0;
-}
-
-/* fork(2) copies the descriptors before the memory: another thread may have changed files in
- * between, a few times at most. */
-static bool is_of_session(struct file_place *place, int fd)
-{
-    char name[NAME_MAX + 1];
-    struct stat st;
-
-    for (uint32_t n = place->number; n > 0 && n + 8 > place->number; n--) {
-        name_of(place, n, name, sizeof(name));
-        if (fstatat(place->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-            struct file_id id = {st.st_dev, st.st_ino};
-
-            if (file_place_is(fd, &id))
-                return true;
-        }
-    }
-    return false;
-}
-
-static void abandon(struct file_place *place, int fd, const struct file_id *id)
-{
-    struct stat st;
-
-    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-        (file_place_is(fd, id) || is_of_session(place, fd)))
-        fd_close(fd);
-}
-
-void file_place_abandon(struct file_place *place, int fd, const struct file_id *id)
-{
-    abandon(place, fd, id);
-    for (int i = 0; place->opening && i < ABANDON_MAX; i++)
-        abandon(place, i, id);
-    place->opening = false;
 }
 
 void file_place_prune(struct file_place *place, uint32_t keep)

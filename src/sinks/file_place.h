@@ -36,7 +36,6 @@ struct file_place {
     char stem[NAME_MAX + 1]; /* shared: the file's name; else the name without its end */
     char name[NAME_MAX + 1]; /* of the file that was opened last */
     uint32_t number;         /* of that file in its session, from 1 */
-    bool opening;            /* the owner is changing files: any number may be one of ours */
 };
 
 /* Opens the directory. Returns 0, or -errno with a message; then nothing is open. */
@@ -47,8 +46,7 @@ void file_place_begin(struct file_place *place, const char *session);
 
 /*
  * Opens the next file of the session, or the shared file. Returns 0, a descriptor (at least
- * PUT_FD_MIN if possible) and its identity, or -errno; then `place` is as before. The caller sets
- * `opening` to false when the descriptor has found its place.
+ * PUT_FD_MIN if possible) and its identity, or -errno; then `place` is as before.
  */
 int file_place_open(struct file_place *place, int *ret_fd, struct file_id *ret_id);
 
@@ -66,10 +64,6 @@ void file_place_prune(struct file_place *place, uint32_t keep);
  * Whoever holds the lock does it. Returns 0, or -errno: somebody else does, or did, or it failed.
  */
 int file_place_retire(struct file_place *place, int fd, const struct file_id *id, uint32_t keep);
-
-/* In the child of a fork: closes `fd` and what was being opened, if they are files of the session.
- */
-void file_place_abandon(struct file_place *place, int fd, const struct file_id *id);
 
 /* True if `fd` is open and is the file `id`. */
 bool file_place_is(int fd, const struct file_id *id);

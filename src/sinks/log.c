@@ -14,6 +14,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "sinks/fork_lock.h"
+
 #define LOSS_RECORD_MAX 4096
 #define RECENT                                                                                     \
     512 /* more than any sink takes back at once, but for threads that were on the way             \
@@ -34,6 +36,8 @@ struct slot {
     /* The last records the sink took, so that what it takes back has sequence numbers. */
     _Atomic uint64_t recent[RECENT];
     _Atomic uint64_t taken;
+
+    bool fork_held; /* log_before_fork() has the lock */
 
     pthread_mutex_t lock; /* for what follows; `sink` is also read while not troubled */
     struct sink *sink;
@@ -273,6 +277,29 @@ int log_open(const struct sink_config *configs, unsigned count, const char *sess
     }
     *ret = log;
     return 0;
+}
+
+void log_before_fork(struct log *log)
+{
+    for (unsigned i = 0; log && i < log->count; i++) {
+        struct slot *slot = &log->slots[i];
+
+        slot->fork_held = lock_for_fork(&slot->lock);
+        if (slot->sink && slot->ops->before_fork)
+            slot->ops->before_fork(slot->sink);
+    }
+}
+
+void log_after_fork_parent(struct log *log)
+{
+    for (unsigned i = 0; log && i < log->count; i++) {
+        struct slot *slot = &log->slots[i];
+
+        if (slot->sink && slot->ops->after_fork_parent)
+            slot->ops->after_fork_parent(slot->sink);
+        if (slot->fork_held)
+            pthread_mutex_unlock(&slot->lock);
+    }
 }
 
 void log_after_fork(struct log *log, const char *session)

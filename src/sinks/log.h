@@ -39,6 +39,11 @@ int log_write(struct log *log, enum level level, uint64_t seq, const char *data,
 /* Records that at least one sink did not take, since log_open or fork. */
 uint64_t log_lost(const struct log *log);
 
+/* In the parent, before and after a fork: see sink_ops.before_fork. Waits for a fifth of a second
+ * at most; a fork is never refused. One thread at a time. NULL is allowed. */
+void log_before_fork(struct log *log);
+void log_after_fork_parent(struct log *log);
+
 /* In the child of a fork: see sink_ops.after_fork. Loss counts start again at zero. */
 void log_after_fork(struct log *log, const char *session);
 

@@ -59,6 +59,11 @@ struct sink_ops {
      * NULL: such a thing cannot be. Thread-safe. */
     uint64_t (*take_back)(struct sink *sink);
 
+    /* Around a fork, in the parent: lets no fork fall into the middle of a change of files, and
+     * goes on. Either may be NULL. The caller sees to it that only one thread at a time forks. */
+    void (*before_fork)(struct sink *sink);
+    void (*after_fork_parent)(struct sink *sink);
+
     /* In the child of a fork, before its first record: lets go of what belongs to the parent and
      * begins the child's session. Nothing of the parent's locks may be relied on. */
     void (*after_fork)(struct sink *sink, const char *session);

@@ -19,6 +19,7 @@
 #include "base/fd.h"
 #include "sinks/file_place.h"
 #include "sinks/file_recover.h"
+#include "sinks/fork_lock.h"
 #include "sinks/gate.h"
 #include "sinks/put.h"
 
@@ -38,6 +39,7 @@ struct sink_file {
     uint64_t rotate_size;
     uint32_t rotate_keep;
 
+    bool fork_held;       /* file_before_fork() has the lock */
     pthread_mutex_t lock; /* for all that follows */
     struct file_place place;
     char session[SESSION_MAX + 1];
@@ -190,7 +192,6 @@ static int change_file(struct sink_file *f, struct change *change)
         return r;
     }
     f->fd = take_number(f->fd, ours, fd);
-    f->place.opening = false;
     if (f->fd >= (int)GATE_CLOSED) {
         fd_close(f->fd);
         f->fd = -1;
@@ -388,6 +389,21 @@ static void begin_session(struct sink_file *f, const char *session)
     file_place_begin(&f->place, session);
 }
 
+static void file_before_fork(struct sink *sink)
+{
+    struct sink_file *f = (struct sink_file *)sink;
+
+    f->fork_held = lock_for_fork(&f->lock);
+}
+
+static void file_after_fork_parent(struct sink *sink)
+{
+    struct sink_file *f = (struct sink_file *)sink;
+
+    if (f->fork_held)
+        pthread_mutex_unlock(&f->lock);
+}
+
 static void file_after_fork(struct sink *sink, const char *session)
 {
     struct sink_file *f = (struct sink_file *)sink;
@@ -395,8 +411,8 @@ static void file_after_fork(struct sink *sink, const char *session)
 
     (void)pthread_mutex_init(&f->lock, NULL);
     if (!f->place.shared || f->fd < 0) {
-        /* Another thread may have been changing files: only what certainly is the log is closed. */
-        file_place_abandon(&f->place, f->fd, &f->id);
+        if (file_place_is(f->fd, &f->id)) /* only what certainly is the log is closed */
+            fd_close(f->fd);
         f->fd = -1;
     }
     begin_session(f, session);
@@ -456,6 +472,8 @@ const struct sink_ops sink_file_ops = {
     .open = file_open,
     .write = file_write,
     .take_back = file_take_back,
+    .before_fork = file_before_fork,
+    .after_fork_parent = file_after_fork_parent,
     .after_fork = file_after_fork,
     .close = file_close,
 };
