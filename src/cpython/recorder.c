@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/prefault.h"
 #include "cpython/sources.h"
 #include "stage1/handover.h"
 
 #define SUMMARY_INTERVAL 60 /* seconds between summaries while records are written */
+#define RECORD_USUAL 4096   /* bytes that nearly every record fits in */
 
 struct recorder recorder;
 __thread struct thread_context *recorder_thread __attribute__((tls_model("initial-exec")));
@@ -63,6 +66,9 @@ struct thread_context *recorder_context_slow(void)
             errno = saved;
             return NULL;
         }
+        /* Threads that come later may raise one event in their life. */
+        if (!contexts)
+            prefault(context, offsetof(struct thread_context, out) + RECORD_USUAL);
         context->mark_interpreter = -1;
         context->gate_interpreter = -1;
         pthread_mutex_lock(&contexts_lock);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/prefault.h"
 #include "cpython/recorder.h"
 #include "stage1/handover.h"
 
@@ -158,6 +159,8 @@ static void write_stop(int status, void *unused)
 
 int launcher_main(int argc, char **argv, char **envp)
 {
+    prefault(&plan, sizeof(plan));
+    prefault(&recorder, sizeof(recorder));
     plan.argc = argc;
     plan.argv = argv;
     plan_take_handover(&plan, envp);
