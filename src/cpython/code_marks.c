@@ -3,6 +3,8 @@
 
 #include <link.h>
 
+#include "base/prefault.h"
+
 #define MARK_APPROVED 1u
 #define MARK_LIBRARY_KNOWN 2u
 #define MARK_LIBRARY 4u
@@ -10,7 +12,7 @@
 #define MAX_NESTING 100 /* the compiler itself stops at far fewer nested blocks */
 
 static struct {
-    uintptr_t start, end;
+    uintptr_t start, end, data_end; /* behind data_end: what begins as zeroes */
 } image[4];
 static unsigned image_count;
 static _Atomic uintptr_t next_id;
@@ -36,6 +38,7 @@ static int find_image(struct dl_phdr_info *info, size_t size, void *data)
             continue;
         image[image_count].start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
         image[image_count].end = image[image_count].start + info->dlpi_phdr[i].p_memsz;
+        image[image_count].data_end = image[image_count].start + info->dlpi_phdr[i].p_filesz;
         image_count++;
     }
     return 1;
@@ -46,6 +49,9 @@ void code_marks_init(void)
     /* PyLong_Type may have been copied into the executable (COPY relocation), a function cannot. */
     if (!dl_iterate_phdr(find_image, (void *)(uintptr_t)&PyCode_Addr2Line))
         image_count = 0;
+    /* Types, interned names and small integers lie there: a start writes to nearly every page. */
+    for (unsigned i = 0; i < image_count; i++)
+        prefault((void *)image[i].start, image[i].data_end - image[i].start);
 }
 
 static bool is_in_image(const void *p)

@@ -22,7 +22,8 @@ struct code_mark {
     bool library;
 };
 
-/* Finds where the interpreter's image lies in memory. Once, before the hook is installed. */
+/* Finds where the interpreter's image lies in memory, and makes its data present: nearly all of it
+ * is written at every start. Once, before the hook is installed. */
 void code_marks_init(void);
 
 /* The running interpreter's place for marks, for code_mark_get_at(); -1 if it has none left. GIL
