@@ -8,25 +8,11 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "cpython/places.h"
 #include "cpython/values.h"
+#include "cpython/verify.h"
 
 #define GATE_MAX_SIZE ((off_t)1 << 30) /* of one file of code */
-
-static void record_outcome(PyObject *path, int64_t size, int error)
-{
-    static const char *const names[] = {"path", "size", "error"};
-    struct thread_context *context = recorder_context();
-    struct value values[3];
-    const char *text = error ? strerrorname_np(error) : NULL;
-
-    if (!context)
-        return;
-    memset(values, 0, sizeof(values));
-    values_from_text(path, &values[0]);
-    values[1] = error ? value_none() : value_int(size);
-    values[2] = text ? value_utf8(text, strlen(text)) : value_none();
-    recorder_write_own("spython.open_code", LEVEL_INFORMATIONAL, names, values, 3);
-}
 
 /* Keeps a reference to the bytes until the next file, so that their address stays theirs. */
 static void remember(struct thread_context *context, PyObject *bytes)
@@ -64,36 +50,38 @@ bool gate_has_text(struct thread_context *context, PyObject *text)
                   (size_t)PyBytes_GET_SIZE(text)) == 0;
 }
 
-/* Reads all of a regular file. Without the GIL: the file may lie on a slow file system. */
-static int read_file(const char *path, PyObject **ret_bytes)
+/* Reads all of a regular file. Without the GIL: the file may lie on a slow file system. Leaves
+ * file->fd open, if it was. */
+static int read_file(const char *path, struct verify_file *file, PyObject **ret_bytes)
 {
     PyObject *bytes = NULL;
-    struct stat st = {0};
+    struct stat *st = &file->st;
     size_t len = 0;
     int fd, r = 0;
 
     Py_BEGIN_ALLOW_THREADS fd =
         open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hold us up */
-    if (fd < 0 || fstat(fd, &st) < 0)
+    if (fd < 0 || fstat(fd, st) < 0)
         r = -errno;
-    else if (S_ISDIR(st.st_mode))
+    else if (S_ISDIR(st->st_mode))
         r = -EISDIR;
-    else if (!S_ISREG(st.st_mode))
+    else if (!S_ISREG(st->st_mode))
         r = -EINVAL;
-    else if (st.st_size > GATE_MAX_SIZE)
+    else if (st->st_size > GATE_MAX_SIZE)
         r = -EFBIG;
     Py_END_ALLOW_THREADS if (r == 0)
     {
-        bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)st.st_size);
+        bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)st->st_size);
         if (!bytes)
             r = -ENOMEM;
     }
+    file->fd = fd;
     if (r == 0) {
         char *data = PyBytes_AS_STRING(bytes);
 
-        Py_BEGIN_ALLOW_THREADS while (len < (size_t)st.st_size)
+        Py_BEGIN_ALLOW_THREADS while (len < (size_t)st->st_size)
         {
-            ssize_t n = read(fd, data + len, (size_t)st.st_size - len);
+            ssize_t n = read(fd, data + len, (size_t)st->st_size - len);
 
             if (n < 0 && errno == EINTR)
                 continue;
@@ -103,10 +91,9 @@ static int read_file(const char *path, PyObject **ret_bytes)
                 break;
             len += (size_t)n;
         }
-        Py_END_ALLOW_THREADS if (r == 0 && len < (size_t)st.st_size &&
+        Py_END_ALLOW_THREADS if (r == 0 && len < (size_t)st->st_size &&
                                  _PyBytes_Resize(&bytes, (Py_ssize_t)len) < 0) r = -ENOMEM;
     }
-    fd_close(fd);
     if (r < 0)
         Py_CLEAR(bytes);
     else
@@ -147,30 +134,76 @@ static PyObject *as_stream(struct thread_context *context, PyObject *bytes)
     return stream;
 }
 
+/* Has it judged and recorded, with the place in Python code that asks. */
+static void judge(struct thread_context *context, const char *path, PyObject *name, PyObject *bytes,
+                  struct verify_file *file, struct verify_verdict *ret)
+{
+    struct record record;
+    struct record_place stack[RECORD_MAX_FRAMES];
+
+    memset(&file->name, 0, sizeof(file->name));
+    values_from_text(name, &file->name);
+    if (bytes) {
+        file->data = PyBytes_AS_STRING(bytes);
+        file->len = (size_t)PyBytes_GET_SIZE(bytes);
+    }
+    file->kind = verify_kind(path, file->data, file->len);
+    if (context)
+        (void)places_fill(context, &record, recorder.settings->stack_frames, stack);
+    if (!context || recorder.settings->verify.mode == VERIFY_OFF)
+        record.stack_count = 0; /* so many files are opened, and all by importlib */
+    verify_code(file, &record, ret);
+}
+
+static PyObject *refuse(PyObject *path, const struct verify_verdict *verdict)
+{
+    PyObject *error = PyObject_CallFunction(PyExc_PermissionError, "isO", EACCES, verdict->reason,
+                                            path);
+
+    if (error) {
+        PyErr_SetObject(PyExc_PermissionError, error);
+        Py_DECREF(error);
+    }
+    return NULL;
+}
+
+/* What happens without us: under observe nothing changes, not even for what is no regular file. */
+static PyObject *open_plainly(PyObject *path)
+{
+    PyObject *io = PyImport_ImportModule("_io");
+    PyObject *stream = io ? PyObject_CallMethod(io, "open", "Os", path, "rb") : NULL;
+
+    Py_XDECREF(io);
+    return stream;
+}
+
 PyObject *gate_open_code(PyObject *path, void *user_data)
 {
     struct thread_context *context = recorder_context();
+    struct verify_file file = {.fd = -1};
+    struct verify_verdict verdict;
     PyObject *encoded = NULL, *bytes = NULL, *stream;
     int r;
 
     (void)user_data;
     if (!PyUnicode_FSConverter(path, &encoded))
         return NULL;
-    r = read_file(PyBytes_AS_STRING(encoded), &bytes);
+    r = read_file(PyBytes_AS_STRING(encoded), &file, &bytes);
+    file.error = -r;
+    judge(context, PyBytes_AS_STRING(encoded), path, bytes, &file, &verdict);
+    fd_close(file.fd);
     Py_DECREF(encoded);
-    record_outcome(path, r < 0 ? 0 : (int64_t)PyBytes_GET_SIZE(bytes), -r);
     if (r == -ENOMEM)
         return PyErr_NoMemory();
-    if (r == -EINVAL && recorder.settings->profile == PROFILE_OBSERVE) {
-        PyObject *io = PyImport_ImportModule("_io"); /* observe never changes what happens */
-
-        stream = io ? PyObject_CallMethod(io, "open", "Os", path, "rb") : NULL;
-        Py_XDECREF(io);
-        return stream;
-    }
+    if (r == -EINVAL && recorder.settings->profile == PROFILE_OBSERVE)
+        return open_plainly(path);
     if (r < 0) {
         errno = -r;
         return PyErr_SetFromErrnoWithFilenameObject(PyExc_OSError, path);
+    }
+    if (verdict.verdict == VERDICT_DENY) {
+        Py_DECREF(bytes);
+        return refuse(path, &verdict);
     }
     if (context)
         remember(context, bytes);

@@ -261,13 +261,14 @@ static int open_log(const char *prefix, struct err *err)
     return log_open(configs, count, recorder.session.id, encode_loss, NULL, &recorder.log, err);
 }
 
-int recorder_open(const struct policy_settings *settings, const char *prefix, int python_minor,
-                  struct err *err)
+int recorder_open(const struct policy *policy, const struct policy_settings *settings,
+                  const char *prefix, int python_minor, struct err *err)
 {
     static char host[256];
 
     if (catalogue_count > RECORDER_MAX_EVENTS)
         return err_set(err, -E2BIG, "the catalogue has %u events", catalogue_count);
+    recorder.policy = policy;
     recorder.settings = settings;
     recorder.python_minor = python_minor;
     recorder.generation = 1;

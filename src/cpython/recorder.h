@@ -91,6 +91,7 @@ struct recorder {
     bool started, stopped;
     struct log *log;
     const struct policy_settings *settings;
+    const struct policy *policy;
     const char *host;
     uid_t uid;
     int python_minor;
@@ -138,8 +139,8 @@ static inline void recorder_count(struct thread_context *context, int event)
  * Sets the session up: random id, host name, levels and denials by event, and opens the sinks.
  * Before any other thread exists. Returns 0 or -errno with a message (a required sink failed).
  */
-int recorder_open(const struct policy_settings *settings, const char *prefix, int python_minor,
-                  struct err *err);
+int recorder_open(const struct policy *policy, const struct policy_settings *settings,
+                  const char *prefix, int python_minor, struct err *err);
 
 /* Stamps time, sequence number, thread and noise count, encodes and writes. `record` has all else.
  * Ends the process with status 74 if a required sink fails. Fills *ret_seq if it is not NULL. */

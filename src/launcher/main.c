@@ -121,18 +121,31 @@ static void step_command_line(void)
         plan.startup.script_fd = plan_open_script(&plan, plan.argv[plan.startup.subject], false);
 }
 
+/* Besides root, whoever owns spython may change the code that it runs. The settings lie in memory of
+ * ours: policy_load() has decoded them. */
+static void step_name_owner(void)
+{
+    struct policy_settings *settings = (struct policy_settings *)(uintptr_t)plan.settings;
+
+    settings->verify.trust.owner = plan.owner;
+}
+
 static void step_open_log(void)
 {
     struct err err = ERR_INIT;
 
     recorder_write_child_start = NULL;
-    if (recorder_open(plan.settings, plan.prefix, startup_python_minor, &err) < 0)
+    if (recorder_open(&plan.policy, plan.settings, plan.prefix, startup_python_minor, &err) < 0)
         launcher_die(EXIT_SPY_IO, "log: %s (make it writable, or set on_failure: count)", err.msg);
 }
 
 static int open_script_for_python(void *ctx, const char *path)
 {
-    return plan_open_script(ctx, path, true);
+    int fd = plan_open_script(ctx, path, true);
+
+    if (fd >= 0)
+        plan_verify_script(ctx);
+    return fd;
 }
 
 static void refuse_parsed(void *ctx, enum start_kind kind, const char *subject)
@@ -149,6 +162,7 @@ static void before_start(void *ctx)
 {
     plan_write_start(ctx);
     recorder_write_child_start = write_child_start;
+    plan_verify_script(ctx);
 }
 
 static void write_stop(int status, void *unused)
@@ -169,6 +183,7 @@ int launcher_main(int argc, char **argv, char **envp)
     step_choose_settings();
     plan_pin_environment(&plan);
     step_forget_variables();
+    step_name_owner();
     step_command_line();
     step_open_log();
     if (on_exit(write_stop, NULL) != 0)

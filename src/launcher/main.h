@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "cpython/startup.h"
@@ -34,6 +35,13 @@ struct plan {
     char shebang[PATH_MAX]; /* interpreter in the script's first line, if that is how it was run */
     char script_sha256[65];
     uint64_t script_size;
+    struct {
+        const char *name; /* as it was given */
+        int fd;           /* what the bytes were read from */
+        struct stat st;
+        char *data; /* NULL: there is nothing to verify, or it was */
+        size_t len;
+    } source; /* of the script, until it is verified */
     char venv[PATH_MAX]; /* root of the virtual environment; "" for none */
     char executable[PATH_MAX + 64];
     const char *venv_warning; /* observe: what would have stopped us */
@@ -61,6 +69,10 @@ void plan_require_entry(const struct plan *plan, enum start_kind kind, const cha
 /* script.c: reads a script once into a sealed memfd. Returns the descriptor; dies if it cannot be
  * run. With `lenient` (observe) it returns -1 instead, and CPython opens the file itself. */
 int plan_open_script(struct plan *plan, const char *path, bool lenient);
+
+/* script.c: has the script that was read judged and recorded; dies if it is refused. After
+ * spython.start was written. */
+void plan_verify_script(struct plan *plan);
 
 /* script.c: if the invocation path is the script itself, its #! line names how we were called. */
 void plan_read_shebang(struct plan *plan, const char *path);

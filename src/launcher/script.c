@@ -15,6 +15,8 @@
 #include "base/digest.h"
 #include "base/hex.h"
 #include "cpython/hashing.h"
+#include "cpython/recorder.h"
+#include "cpython/verify.h"
 #include "launcher/main.h"
 #include "stage1/handover.h"
 
@@ -138,7 +140,7 @@ int plan_open_script(struct plan *plan, const char *path, bool lenient)
     struct stat before, after;
     uint8_t digest[DIGEST_SIZE];
     size_t len;
-    int r;
+    int r, memfd;
 
     fd = open_regular(path, lenient, &before);
     if (fd < 0)
@@ -160,7 +162,40 @@ int plan_open_script(struct plan *plan, const char *path, bool lenient)
     plan->script_size = len;
     if (!realpath(path, plan->script_real))
         plan->script_real[0] = '\0';
-    return seal(data, len);
+    plan->source.name = path;
+    plan->source.fd = fd_move_high(steal_fd(&fd), SCRIPT_FD_MIN);
+    plan->source.st = before;
+    plan->source.len = len;
+    memfd = seal(data, len);
+    plan->source.data = STEAL(data);
+    return memfd;
+}
+
+void plan_verify_script(struct plan *plan)
+{
+    struct verify_verdict verdict;
+    struct record record = {.stack_count = 0};
+    struct verify_file file = {
+        .fd = plan->source.fd,
+        .st = plan->source.st,
+        .data = plan->source.data,
+        .len = plan->source.len,
+        .kind = TRUST_SCRIPT,
+    };
+
+    if (!plan->source.data)
+        return;
+    if (plan->settings->verify.mode == VERIFY_OFF)
+        goto done; /* spython.start has told its digest */
+    file.name = value_utf8(plan->source.name, strlen(plan->source.name));
+    verify_code(&file, &record, &verdict);
+    if (verdict.verdict == VERDICT_DENY)
+        launcher_die(EXIT_SPY_REFUSED, "'%s': %s", plan->source.name, verdict.reason);
+done:
+    free(plan->source.data);
+    plan->source.data = NULL;
+    fd_close(plan->source.fd);
+    plan->source.fd = -1;
 }
 
 /* Whether two paths lead to one file: much cheaper than comparing real paths when they do not. */

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "policy/manifest_set.h"
+
 #define ENTRY_ALL                                                                                  \
     (ENTRY_COMMAND | ENTRY_STDIN | ENTRY_INTERACTIVE | ENTRY_DIRECTORY | ENTRY_ZIP |               \
      ENTRY_ANY_MODULE | ENTRY_USER_SITE | ENTRY_OPTIONS)
@@ -317,6 +319,94 @@ static bool merge_denials(struct merge *m)
     return true;
 }
 
+/* Code that nobody who runs it can write: needs no signing, so it is what is asked for where nothing
+ * else is said. */
+static const struct source_root default_elsewhere = {
+    .path = "",
+    .any = TRUST_BIT(TRUST_BY_OWNER),
+    .is_elsewhere = true,
+};
+
+/* Says what policy says about one root. The verifiers get the manifests they look into. */
+static bool merge_root(struct merge *m, const struct source_root *from, struct trust_root *ret)
+{
+    struct manifest_set *set = m->reader->manifests;
+    const struct manifest_index **uses;
+    uint32_t first = 0;
+
+    *ret = (struct trust_root){
+        .path = from->path ? from->path : "",
+        .all = from->all,
+        .any = from->any,
+        .labels = from->labels.items,
+        .label_count = from->labels.count,
+    };
+    if (!from->manifest || !set)
+        return true;
+    ret->manifest_count = manifest_set_find(set, m->reader, from->manifest,
+                                            from->older.value, from->place, &first);
+    uses = ARENA_NEW(m->reader->arena, ret->manifest_count, const struct manifest_index *);
+    if (!uses)
+        return false;
+    for (uint32_t i = 0; i < ret->manifest_count; i++)
+        uses[i] = &set->items[first + i];
+    ret->manifests = uses;
+    return true;
+}
+
+static enum verify_mode merge_verify_mode(struct merge *m, uint32_t given, const char *what)
+{
+    enum verify_mode mode = (enum verify_mode)given;
+
+    if (m->settings->profile != PROFILE_OBSERVE || mode != VERIFY_ENFORCE)
+        return mode;
+    report(m->reader, POLICY_WARNING, m->own->verify.place,
+           "use profile standard to have it enforced",
+           "'%s' in 'verify' is only in audit: profile observe blocks nothing", what);
+    return VERIFY_AUDIT;
+}
+
+/* Without an inventory every hook would be an unknown one. */
+static enum verify_mode default_hooks(const struct merge *m)
+{
+    if (m->settings->profile == PROFILE_STRICT)
+        return VERIFY_ENFORCE;
+    return m->reader->has_inventory ? VERIFY_AUDIT : VERIFY_OFF;
+}
+
+static bool merge_verify(struct merge *m)
+{
+    bool strict = m->settings->profile == PROFILE_STRICT;
+    const struct source_verify *app = m->app ? &m->app->verify : NULL;
+    const struct source_verify *with_roots =
+        app && app->roots_given ? app : &m->host->verify;
+    const struct source_root *elsewhere = &default_elsewhere;
+    struct policy_verify *v = &m->settings->verify;
+    struct trust_root *roots;
+
+    v->mode = merge_verify_mode(m, PICK(m, verify.mode, strict ? VERIFY_ENFORCE : VERIFY_OFF),
+                                "mode");
+    v->native = merge_verify_mode(m, PICK(m, verify.native, v->mode), "native");
+    v->hooks = merge_verify_mode(m, PICK(m, verify.hooks, default_hooks(m)), "hooks");
+    v->copy_max = app && app->copy_given ? app->copy_max : m->host->verify.copy_max;
+    if (m->host->verify.elsewhere_given)
+        elsewhere = &m->host->verify.elsewhere;
+    if (app && app->elsewhere_given)
+        elsewhere = &app->elsewhere;
+    roots = ARENA_NEW(m->reader->arena, with_roots->root_count + 1u, struct trust_root);
+    if (!roots)
+        return false;
+    v->trust.elsewhere = &roots[0];
+    v->trust.roots = &roots[1];
+    v->trust.root_count = with_roots->root_count;
+    if (!merge_root(m, elsewhere, &roots[0]))
+        return false;
+    for (uint32_t i = 0; i < with_roots->root_count; i++)
+        if (!merge_root(m, &with_roots->roots[i], &roots[i + 1]))
+            return false;
+    return true;
+}
+
 static const char *or_empty(const char *text)
 {
     return text ? text : "";
@@ -341,5 +431,6 @@ bool merge_settings(struct reader *reader, const struct source *host, const stru
         .redact = PICK_LIST(&m, redact),
     };
     merge_entry(&m);
-    return merge_pins(&m) && merge_permit(&m) && merge_sinks(&m) && merge_denials(&m);
+    return merge_pins(&m) && merge_permit(&m) && merge_sinks(&m) && merge_denials(&m) &&
+           merge_verify(&m);
 }

@@ -17,6 +17,8 @@
 #include "event/catalogue.h"
 #include "event/record.h"
 #include "sinks/sink.h"
+#include "trust/manifest_index.h"
+#include "trust/trust.h"
 
 enum profile {
     PROFILE_STRICT = 0,
@@ -71,6 +73,32 @@ struct policy_denial {
                                   * the exact text of the first argument; empty: none */
 };
 
+/* What happens to code that is not approved. */
+enum verify_mode {
+    VERIFY_ENFORCE = 0,
+    VERIFY_AUDIT, /* verdict would-deny, nothing changes */
+    VERIFY_OFF,   /* nothing is checked */
+    VERIFY_MODE_MAX,
+};
+
+const char *verify_mode_name(enum verify_mode mode); /* "enforce", "audit", "off" */
+
+/* A file that runs code at start-up and was there when somebody looked (hooks.list). */
+struct policy_hook {
+    const char *path; /* real path */
+    uint8_t digest[DIGEST_SIZE];
+};
+
+/* Which code may run. */
+struct policy_verify {
+    enum verify_mode mode;
+    enum verify_mode native; /* shared objects */
+    enum verify_mode hooks;  /* start-up hooks that nobody has approved */
+    uint64_t copy_max;       /* native files that others can change are copied into a sealed memfd up
+                              * to this size; 0: refused */
+    struct trust_policy trust; /* owner is filled in by whoever loads the policy */
+};
+
 /* All settings of one app, or of the host: what profile, spython.yaml and apps.d/NAME.yml say,
  * merged at apply time. */
 struct policy_settings {
@@ -101,6 +129,8 @@ struct policy_settings {
 
     const struct policy_denial *denials;
     uint32_t denial_count;
+
+    struct policy_verify verify;
 };
 
 struct policy {
@@ -114,10 +144,15 @@ struct policy {
     const struct policy_settings *apps;
     uint32_t app_count;
     struct policy_strings venvs; /* real paths of adopted roots */
+    const struct manifest_index *manifests;
+    uint32_t manifest_count;
+    const struct policy_hook *hooks; /* sorted by path */
+    uint32_t hook_count;
     void *arena;                 /* what the views above are kept in */
 };
 
-#define POLICY_MAX_SIZE (64u << 20)
+#define POLICY_MAX_SIZE (64u << 20)        /* of the part that is read and checked at once */
+#define POLICY_MAX_BLOCKS ((uint64_t)1 << 30) /* of the manifests' blocks behind it */
 #define POLICY_MAX_SOURCE 32768u /* most that source_max can be */
 
 /*
@@ -148,5 +183,8 @@ const struct policy_settings *policy_find(const struct policy *policy, const cha
 
 /* Whether `root` (a real path) is an adopted virtual environment. */
 bool policy_has_venv(const struct policy *policy, const char *root);
+
+/* The start-up hook of that real path that is known, or NULL. */
+const struct policy_hook *policy_find_hook(const struct policy *policy, const char *path);
 
 #endif

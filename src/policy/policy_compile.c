@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "policy/manifest_set.h"
 #include "policy/merge.h"
 #include "policy/policy_write.h"
 #include "policy/source.h"
@@ -29,6 +30,9 @@ struct compilation {
     struct string_list listed; /* venvs.list */
     const char **venvs;        /* real paths of all adopted roots */
     uint32_t venv_count;
+    struct manifest_set manifests;
+    struct policy_hook *hooks;
+    uint32_t hook_count;
 };
 
 static void begin(struct compilation *c, struct policy_messages *messages)
@@ -37,6 +41,7 @@ static void begin(struct compilation *c, struct policy_messages *messages)
     memset(c, 0, sizeof(*c));
     c->reader.arena = &c->arena;
     c->reader.messages = messages;
+    c->reader.manifests = &c->manifests;
     c->reader.file = "spython.yaml";
     c->host.app = "";
     c->host.place.file = c->reader.file;
@@ -91,6 +96,18 @@ static void read_venv_list(struct compilation *c)
 
     if (path && read_file(c, path, &data, &len))
         source_read_venv_list(&c->reader, data, len, &c->listed);
+}
+
+static void read_hook_list(struct compilation *c)
+{
+    CLEANUP_FREE char *data = NULL;
+    const char *path = arena_printf(&c->arena, "%s/hooks.list", c->etc_dir);
+    size_t len;
+
+    if (!path || !read_file(c, path, &data, &len))
+        return;
+    c->reader.has_inventory = true;
+    (void)source_read_hook_list(&c->reader, data, len, &c->hooks, &c->hook_count);
 }
 
 /* The app's name from its file's, or NULL if the file is none. */
@@ -213,8 +230,20 @@ static void adopt_all(struct compilation *c, const struct policy_compile_input *
         adopt(c, input->venvs[i], (struct place){input->venvs[i], 0, 0});
 }
 
+/* Files are found by their real paths, so roots are as well. */
+static void resolve_roots(struct compilation *c, struct source *source)
+{
+    for (uint32_t i = 0; i < source->verify.root_count; i++) {
+        struct source_root *root = &source->verify.roots[i];
+
+        if (root->path)
+            root->path = resolve(c, root->path, root->place);
+    }
+}
+
 static void resolve_app(struct compilation *c, struct source *app)
 {
+    resolve_roots(c, app);
     if (app->match_script.text)
         app->match_script.text = resolve(c, app->match_script.text, app->match_script.place);
     if (app->match_venv.text) {
@@ -262,6 +291,9 @@ static int write_policy(struct compilation *c, uint64_t serial, int64_t applied,
         .settings = settings,
         .settings_count = c->app_count + 1,
         .venvs = {c->venvs, c->venv_count},
+        .manifests = c->manifests.items,
+        .hooks = c->hooks,
+        .hook_count = c->hook_count,
         .serial = serial,
         .applied = applied,
     };
@@ -273,6 +305,7 @@ static int write_policy(struct compilation *c, uint64_t serial, int64_t applied,
         return err_set(err, -ENOMEM, "out of memory");
     if (c->reader.messages->errors > 0)
         return err_set(err, -EINVAL, "the policy's sources have errors");
+    input.manifest_count = c->manifests.count; /* merging has found which */
     return policy_write(&input, ret_data, ret_len, err);
 }
 
@@ -298,7 +331,9 @@ static int finish(struct compilation *c, const struct policy_compile_input *inpu
     size_t len = 0;
     int r;
 
+    c->manifests.source = input ? input->manifests : NULL;
     adopt_all(c, input);
+    resolve_roots(c, &c->host);
     for (uint32_t i = 0; i < c->app_count; i++) {
         resolve_app(c, &c->apps[i]);
         if (c->apps[i].match_given)
@@ -324,9 +359,11 @@ int policy_compile(const struct policy_compile_input *input, void **ret_data, si
     c.etc_dir = input->etc_dir;
     read_host(&c);
     read_venv_list(&c);
+    read_hook_list(&c);
     r = read_apps(&c, err);
     if (r == 0)
         r = finish(&c, input, input->serial, input->applied, ret_data, ret_len, err);
+    manifest_set_done(&c.manifests);
     arena_done(&c.arena);
     return r;
 }
@@ -343,6 +380,7 @@ int policy_compile_text(const char *name, const char *yaml, size_t yaml_len, uin
     c.host.place.file = name;
     source_read(&c.reader, "", yaml, yaml_len, &c.host);
     r = finish(&c, NULL, serial, applied, ret_data, ret_len, err);
+    manifest_set_done(&c.manifests);
     arena_done(&c.arena);
     return r;
 }

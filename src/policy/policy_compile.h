@@ -33,10 +33,24 @@ struct policy_messages {
 
 void policy_messages_done(struct policy_messages *messages);
 
+struct manifest;
+
+/* Where manifests come from. */
+struct policy_manifest_source {
+    /* Gives the newest release of `name` and up to `older` before it, newest first, in a malloc'ed
+     * array whose manifests the caller frees one by one. Their signatures have been checked.
+     * Returns 0; -ENOENT: there is none; other -errno; with a message that does not name it. */
+    int (*load)(void *ctx, const char *name, uint32_t older, struct manifest **ret,
+                uint32_t *ret_count, struct err *err);
+    void *ctx;
+};
+
 struct policy_compile_input {
-    const char *etc_dir;      /* spython.yaml, apps.d/NAME.yml, venvs.list; each may be missing */
+    const char *etc_dir;      /* spython.yaml, apps.d/NAME.yml, venvs.list, hooks.list; each may be
+                               * missing */
     const char *const *venvs; /* more adopted roots, e.g. the one being adopted; may be NULL */
     size_t venv_count;
+    const struct policy_manifest_source *manifests; /* NULL: none */
     uint64_t serial;
     int64_t applied;
 };

@@ -62,6 +62,35 @@ bool policy_has_venv(const struct policy *policy, const char *root)
     return false;
 }
 
+const struct policy_hook *policy_find_hook(const struct policy *policy, const char *path)
+{
+    uint32_t from = 0, to = policy->hook_count;
+
+    while (from < to) {
+        uint32_t middle = from + (to - from) / 2;
+        int order = strcmp(policy->hooks[middle].path, path);
+
+        if (order == 0)
+            return &policy->hooks[middle];
+        if (order < 0)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return NULL;
+}
+
+const char *verify_mode_name(enum verify_mode mode)
+{
+    static const char *const names[VERIFY_MODE_MAX] = {
+        [VERIFY_ENFORCE] = "enforce",
+        [VERIFY_AUDIT] = "audit",
+        [VERIFY_OFF] = "off",
+    };
+
+    return (unsigned)mode < VERIFY_MODE_MAX ? names[mode] : "enforce";
+}
+
 const char *profile_name(enum profile profile)
 {
     static const char *const names[PROFILE_MAX] = {

@@ -2,7 +2,9 @@
 /*
  * Opening policy.bin. The bytes that were checked are the bytes that are used: they are read once
  * into memory of our own, so nothing that happens to the file later reaches a running process. The
- * file stays mapped as well, only to tell `spythonctl ps` which policy the process has.
+ * blocks of manifests are looked into where they lie in the mapped file, and each is compared with
+ * its digest before it is first believed. The mapping also tells `spythonctl ps` which policy the
+ * process has.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -52,13 +54,48 @@ static int check_file(int fd, const char *path, uid_t owner, struct err *err)
     return r;
 }
 
+/* Reads the part that must be checked at once: a malloc'ed block. */
+static int read_checked(int fd, struct policy_file *file, const char *path, struct err *err)
+{
+    uint8_t head[POLICY_HEAD_SIZE], *bytes;
+    struct stat st;
+    ssize_t n = pread(fd, head, sizeof(head), 0);
+    size_t done = 0;
+
+    if (n < 0 || fstat(fd, &st) < 0)
+        return err_set(err, -errno, "cannot read policy '%s': %s", path, strerror(errno));
+    file->size = (uint64_t)st.st_size;
+    file->checked = policy_checked_size(head, (size_t)n, file->size);
+    if (file->checked > POLICY_MAX_SIZE)
+        return err_set(err, -EFBIG, "policy '%s' is larger than %u bytes", path, POLICY_MAX_SIZE);
+    bytes = malloc((size_t)file->checked + 1);
+    if (!bytes)
+        return err_set(err, -ENOMEM, "no memory for policy '%s'", path);
+    while (done < file->checked) {
+        n = pread(fd, bytes + done, (size_t)file->checked - done, (off_t)done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        done += (size_t)n;
+    }
+    if (done < file->checked) {
+        int r = n < 0 ? -errno : -EBADMSG;
+
+        free(bytes);
+        return err_set(err, r, "cannot read policy '%s': %s", path,
+                       n < 0 ? strerror(-r) : "it became shorter meanwhile");
+    }
+    file->data = bytes;
+    return 0;
+}
+
 int policy_load(const char *path, uid_t owner, struct policy *ret, struct err *err)
 {
     struct policy policy = {.map = NULL};
+    struct policy_file file = {.data = NULL};
     CLEANUP_FD int fd = -1;
-    char *bytes;
     void *map;
-    size_t len;
     int r;
 
     fd = open_policy(path, err);
@@ -67,32 +104,38 @@ int policy_load(const char *path, uid_t owner, struct policy *ret, struct err *e
     r = check_file(fd, path, owner, err);
     if (r < 0)
         return r;
-    r = fd_read_all(fd, POLICY_MAX_SIZE, &bytes, &len);
+    r = read_checked(fd, &file, path, err);
     if (r < 0)
-        return err_set(err, r, "cannot read policy '%s': %s", path, strerror(-r));
-    r = policy_read(bytes, len, path, &policy, err);
+        return r;
+    policy.bytes = (void *)(uintptr_t)file.data;
+    if (file.size > 0) {
+        map = mmap(NULL, (size_t)file.size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (map == MAP_FAILED) {
+            r = -errno;
+            policy_done(&policy);
+            return err_set(err, r, "cannot map policy '%s': %s", path, strerror(-r));
+        }
+        policy.map = map;
+        policy.map_len = (size_t)file.size;
+        file.blocks = map;
+    }
+    r = policy_read(&file, path, &policy, err);
     if (r < 0) {
-        free(bytes);
+        policy_done(&policy);
         return r;
     }
-    policy.bytes = bytes;
-    map = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (map == MAP_FAILED) {
-        r = -errno;
-        policy_done(&policy);
-        return err_set(err, r, "cannot map policy '%s': %s", path, strerror(-r));
-    }
-    policy.map = map;
-    policy.map_len = len;
     *ret = policy;
     return 0;
 }
 
 int policy_load_memory(const void *data, size_t len, struct policy *ret, struct err *err)
 {
+    struct policy_file file = {.data = data, .size = len, .blocks = data};
     struct policy policy = {.map = NULL};
-    int r = policy_read(data, len, "(in memory)", &policy, err);
+    int r;
 
+    file.checked = policy_checked_size(data, len, len);
+    r = policy_read(&file, "(in memory)", &policy, err);
     if (r < 0)
         return r;
     *ret = policy;

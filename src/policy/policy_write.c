@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writer of format 1. Tables have known sizes, so they are laid out first and filled in one pass;
- * the text grows behind them, each string in it only once.
+ * Writer of format 2. Tables have known sizes, so they are laid out first and filled in one pass;
+ * the text grows behind them, each string in it only once. Blocks of manifests come last.
  */
 #include "policy/policy_write.h"
 
@@ -14,7 +14,10 @@
 struct writer {
     uint8_t *data;
     size_t len, room;
-    struct policy_header_v1 header;
+    struct policy_header header;
+    struct policy_table tables[POLICY_TABLE_MAX];
+    struct policy_header_end end;
+    uint64_t blocks; /* of manifests, behind the checked part */
     uint32_t used[POLICY_TABLE_MAX]; /* records written so far */
     uint32_t *slots;                 /* strings by hash: their offsets, 0 for none */
     size_t slot_count, slots_used;
@@ -28,6 +31,19 @@ static const size_t record_sizes[POLICY_TABLE_MAX] = {
     [POLICY_TABLE_SINKS] = sizeof(struct policy_sink_v1),
     [POLICY_TABLE_DENIALS] = sizeof(struct policy_denial_v1),
     [POLICY_TABLE_TEXT] = 1,
+    [POLICY_TABLE_VERIFY] = sizeof(struct policy_verify_v2),
+    [POLICY_TABLE_ROOTS] = sizeof(struct policy_root_v2),
+    [POLICY_TABLE_USES] = sizeof(uint32_t),
+    [POLICY_TABLE_MANIFESTS] = sizeof(struct policy_manifest_v2),
+    [POLICY_TABLE_DIGESTS] = DIGEST_SIZE,
+    [POLICY_TABLE_HOOKS] = sizeof(struct policy_hook_v2),
+};
+
+/* Where tables lie: the text, which grows, is the last. */
+static const enum policy_table_id layout[POLICY_TABLE_MAX] = {
+    POLICY_TABLE_SETTINGS, POLICY_TABLE_STRINGS, POLICY_TABLE_PINS,      POLICY_TABLE_SINKS,
+    POLICY_TABLE_DENIALS,  POLICY_TABLE_VERIFY,  POLICY_TABLE_ROOTS,     POLICY_TABLE_USES,
+    POLICY_TABLE_MANIFESTS, POLICY_TABLE_DIGESTS, POLICY_TABLE_HOOKS,    POLICY_TABLE_TEXT,
 };
 
 static void fail(struct writer *w, int code)
@@ -124,7 +140,7 @@ static uint32_t put_string(struct writer *w, const char *text)
 
 static void put_record(struct writer *w, enum policy_table_id id, const void *record)
 {
-    size_t at = w->header.tables[id].offset + w->used[id] * record_sizes[id];
+    size_t at = w->tables[id].offset + w->used[id] * record_sizes[id];
 
     if (!w->failed)
         memcpy(w->data + at, record, record_sizes[id]);
@@ -204,7 +220,86 @@ static struct policy_slice put_denials(struct writer *w, const struct policy_set
     return slice;
 }
 
-static void put_settings(struct writer *w, const struct policy_settings *s)
+static uint32_t index_of(const struct policy_write_input *input, const struct manifest_index *index)
+{
+    return (uint32_t)(index - input->manifests);
+}
+
+/* Returns the root's index. */
+static uint32_t put_root(struct writer *w, const struct policy_write_input *input,
+                         const struct trust_root *root)
+{
+    uint32_t index = w->used[POLICY_TABLE_ROOTS];
+    struct policy_root_v2 out = {0};
+
+    out.path = put_string(w, root->path);
+    out.all = root->all;
+    out.any = root->any;
+    out.labels = put_strings(w, (struct policy_strings){root->labels, root->label_count});
+    out.uses = begin_slice(w, POLICY_TABLE_USES, root->manifest_count);
+    for (uint32_t i = 0; i < root->manifest_count; i++) {
+        uint32_t use = index_of(input, root->manifests[i]);
+
+        put_record(w, POLICY_TABLE_USES, &use);
+    }
+    put_record(w, POLICY_TABLE_ROOTS, &out);
+    return index;
+}
+
+static void put_verify(struct writer *w, const struct policy_write_input *input,
+                       const struct policy_verify *verify)
+{
+    struct policy_verify_v2 out = {0};
+
+    out.mode = verify->mode;
+    out.native = verify->native;
+    out.hooks = verify->hooks;
+    out.copy_max = verify->copy_max;
+    out.elsewhere = put_root(w, input, verify->trust.elsewhere);
+    out.roots = begin_slice(w, POLICY_TABLE_ROOTS, verify->trust.root_count);
+    for (uint32_t i = 0; i < verify->trust.root_count; i++)
+        (void)put_root(w, input, &verify->trust.roots[i]);
+    put_record(w, POLICY_TABLE_VERIFY, &out);
+}
+
+static void put_manifests(struct writer *w, const struct policy_write_input *input)
+{
+    uint64_t blocks = 0;
+
+    for (uint32_t i = 0; i < input->manifest_count; i++) {
+        const struct manifest_index *in = &input->manifests[i];
+        struct policy_manifest_v2 out = {0};
+
+        out.serial = in->serial;
+        out.blocks = blocks; /* from where they begin; seal() knows where that is */
+        out.name = put_string(w, in->name);
+        out.entry_count = in->entry_count;
+        out.block_count = in->block_count;
+        out.digests = begin_slice(w, POLICY_TABLE_DIGESTS, in->root_count);
+        for (uint32_t k = 0; k < in->root_count; k++)
+            put_record(w, POLICY_TABLE_DIGESTS, in->roots + (size_t)k * DIGEST_SIZE);
+        put_record(w, POLICY_TABLE_MANIFESTS, &out);
+        blocks += ((uint64_t)in->block_count + manifest_index_pages(in->block_count)) *
+                  MANIFEST_BLOCK;
+    }
+    w->blocks = blocks;
+    if (blocks > POLICY_MAX_BLOCKS)
+        fail(w, -EFBIG);
+}
+
+static void put_hooks(struct writer *w, const struct policy_write_input *input)
+{
+    for (uint32_t i = 0; i < input->hook_count; i++) {
+        struct policy_hook_v2 out = {0};
+
+        out.path = put_string(w, input->hooks[i].path);
+        memcpy(out.digest, input->hooks[i].digest, DIGEST_SIZE);
+        put_record(w, POLICY_TABLE_HOOKS, &out);
+    }
+}
+
+static void put_settings(struct writer *w, const struct policy_write_input *input,
+                         const struct policy_settings *s)
 {
     struct policy_settings_v1 out = {0};
 
@@ -227,14 +322,30 @@ static void put_settings(struct writer *w, const struct policy_settings *s)
     out.denials = put_denials(w, s);
 
     put_record(w, POLICY_TABLE_SETTINGS, &out);
+    put_verify(w, input, &s->verify);
 }
 
-static void lay_out(struct writer *w, const struct policy_write_input *input)
+static void count_verify(const struct policy_verify *verify, uint64_t *counts)
 {
-    uint64_t counts[POLICY_TABLE_MAX] = {0}, end;
+    const struct trust_root *elsewhere = verify->trust.elsewhere;
 
-    counts[POLICY_TABLE_SETTINGS] = input->settings_count;
+    counts[POLICY_TABLE_ROOTS] += 1 + (uint64_t)verify->trust.root_count;
+    counts[POLICY_TABLE_USES] += elsewhere->manifest_count;
+    counts[POLICY_TABLE_STRINGS] += elsewhere->label_count;
+    for (uint32_t i = 0; i < verify->trust.root_count; i++) {
+        counts[POLICY_TABLE_USES] += verify->trust.roots[i].manifest_count;
+        counts[POLICY_TABLE_STRINGS] += verify->trust.roots[i].label_count;
+    }
+}
+
+static void count_records(const struct policy_write_input *input, uint64_t *counts)
+{
+    counts[POLICY_TABLE_SETTINGS] = counts[POLICY_TABLE_VERIFY] = input->settings_count;
     counts[POLICY_TABLE_STRINGS] = input->venvs.count;
+    counts[POLICY_TABLE_MANIFESTS] = input->manifest_count;
+    counts[POLICY_TABLE_HOOKS] = input->hook_count;
+    for (uint32_t i = 0; i < input->manifest_count; i++)
+        counts[POLICY_TABLE_DIGESTS] += input->manifests[i].root_count;
     for (uint32_t i = 0; i < input->settings_count; i++) {
         const struct policy_settings *s = &input->settings[i];
 
@@ -245,12 +356,22 @@ static void lay_out(struct writer *w, const struct policy_write_input *input)
         counts[POLICY_TABLE_DENIALS] += s->denial_count;
         for (uint32_t j = 0; j < s->denial_count; j++)
             counts[POLICY_TABLE_STRINGS] += s->denials[j].allow.count;
+        count_verify(&s->verify, counts);
     }
-    w->header.header_size = sizeof(struct policy_envelope) + sizeof(w->header);
+}
+
+static void lay_out(struct writer *w, const struct policy_write_input *input)
+{
+    uint64_t counts[POLICY_TABLE_MAX] = {0}, end;
+
+    count_records(input, counts);
+    w->header.header_size = POLICY_HEADER_SIZE(POLICY_TABLE_MAX);
     end = w->header.header_size;
     for (unsigned i = 0; i < POLICY_TABLE_MAX; i++) {
-        w->header.tables[i] = (struct policy_table){(uint32_t)end, (uint32_t)counts[i]};
-        end += (counts[i] * record_sizes[i] + 7) / 8 * 8;
+        enum policy_table_id id = layout[i];
+
+        w->tables[id] = (struct policy_table){(uint32_t)end, (uint32_t)counts[id]};
+        end += (counts[id] * record_sizes[id] + 7) / 8 * 8;
         if (end > POLICY_MAX_SIZE) {
             fail(w, -EFBIG);
             return;
@@ -262,16 +383,64 @@ static void lay_out(struct writer *w, const struct policy_write_input *input)
     w->len = end;
 }
 
-static void seal(struct writer *w)
+/* Behind the checked part, at a border of blocks. */
+static bool append_blocks(struct writer *w, const struct policy_write_input *input, uint64_t begin)
 {
-    struct policy_envelope envelope = {.format = POLICY_FORMAT, .size = (uint32_t)w->len};
-    struct policy_table *text = &w->header.tables[POLICY_TABLE_TEXT];
+    uint8_t *data;
+
+    if (w->blocks == 0)
+        return true;
+    if (begin + w->blocks > UINT32_MAX) {
+        fail(w, -EFBIG);
+        return false;
+    }
+    data = realloc(w->data, begin + w->blocks);
+    if (!data) {
+        fail(w, -ENOMEM);
+        return false;
+    }
+    w->data = data;
+    memset(data + w->len, 0, begin - w->len);
+    w->len = begin;
+    for (uint32_t i = 0; i < input->manifest_count; i++) {
+        const struct manifest_index *in = &input->manifests[i];
+        size_t size =
+            ((size_t)in->block_count + manifest_index_pages(in->block_count)) * MANIFEST_BLOCK;
+
+        memcpy(data + w->len, in->blocks, size);
+        w->len += size;
+    }
+    return true;
+}
+
+static void seal(struct writer *w, const struct policy_write_input *input)
+{
+    struct policy_envelope envelope = {.format = POLICY_FORMAT};
+    struct policy_table *text = &w->tables[POLICY_TABLE_TEXT];
+    uint64_t begin = (w->len + POLICY_BLOCK_ALIGN - 1) / POLICY_BLOCK_ALIGN * POLICY_BLOCK_ALIGN;
+    size_t at = sizeof(envelope), checked = w->len;
 
     text->count = (uint32_t)w->len - text->offset;
     w->header.checked = (uint32_t)w->len;
+    for (uint32_t i = 0; i < input->manifest_count; i++) {
+        uint8_t *record = w->data + w->tables[POLICY_TABLE_MANIFESTS].offset +
+                          i * sizeof(struct policy_manifest_v2);
+        struct policy_manifest_v2 manifest;
+
+        memcpy(&manifest, record, sizeof(manifest));
+        manifest.blocks += begin;
+        memcpy(record, &manifest, sizeof(manifest));
+    }
+    if (!append_blocks(w, input, begin))
+        return;
+    envelope.size = (uint32_t)w->len;
     memcpy(envelope.magic, POLICY_MAGIC, POLICY_MAGIC_SIZE);
-    memcpy(w->data + sizeof(envelope), &w->header, sizeof(w->header));
-    digest_sha256(w->data + sizeof(envelope), w->len - sizeof(envelope), envelope.digest);
+    memcpy(w->data + at, &w->header, sizeof(w->header));
+    at += sizeof(w->header);
+    memcpy(w->data + at, w->tables, sizeof(w->tables));
+    at += sizeof(w->tables);
+    memcpy(w->data + at, &w->end, sizeof(w->end));
+    digest_sha256(w->data + sizeof(envelope), checked - sizeof(envelope), envelope.digest);
     memcpy(w->data, &envelope, sizeof(envelope));
 }
 
@@ -282,16 +451,21 @@ int policy_write(const struct policy_write_input *input, void **ret_data, size_t
 
     lay_out(&w, input);
     for (uint32_t i = 0; i < input->settings_count && !w.failed; i++)
-        put_settings(&w, &input->settings[i]);
+        put_settings(&w, input, &input->settings[i]);
     if (!w.failed)
-        w.header.venvs = put_strings(&w, input->venvs);
+        w.end.venvs = put_strings(&w, input->venvs);
+    if (!w.failed)
+        put_manifests(&w, input);
+    if (!w.failed)
+        put_hooks(&w, input);
     free(w.slots);
+    if (!w.failed)
+        seal(&w, input);
     if (w.failed) {
         free(w.data);
         return err_set(err, w.failed, "%s",
                        w.failed == -EFBIG ? "the policy is too large" : "out of memory");
     }
-    seal(&w);
     *ret_data = w.data;
     *ret_len = w.len;
     return 0;

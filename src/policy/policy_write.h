@@ -9,6 +9,10 @@ struct policy_write_input {
     const struct policy_settings *settings; /* the host's, then one for each app */
     uint32_t settings_count;
     struct policy_strings venvs;
+    const struct manifest_index *manifests; /* with their blocks; roots of settings point into it */
+    uint32_t manifest_count;
+    const struct policy_hook *hooks; /* sorted by path, each path once */
+    uint32_t hook_count;
     uint64_t serial;
     int64_t applied;
 };

@@ -19,8 +19,12 @@
 #define READER_MAX_ITEMS 1024 /* of one list or map */
 #define READER_MAX_TEXT 4095  /* bytes of one string */
 
+struct manifest_set;
+
 struct reader {
     struct arena *arena;
+    struct manifest_set *manifests;
+    bool has_inventory; /* hooks.list is there: somebody has looked at what runs at start-up */
     struct policy_messages *messages;
     const char *file; /* as shown in messages */
     bool is_app;      /* reading apps.d/NAME.yml */

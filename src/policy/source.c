@@ -171,7 +171,7 @@ static void read_venv(struct reader *reader, const struct yaml_node *value, void
 
 #define COMMON_KEYS                                                                                \
     {"profile", read_profile}, {"entry", read_entry}, {"environment", source_read_environment},    \
-        {"log", source_read_log},                                                                  \
+        {"log", source_read_log}, {"verify", source_read_verify},                                  \
     {                                                                                              \
         "denials", source_read_denials                                                             \
     }

@@ -50,6 +50,29 @@ struct source_denial {
     struct place place;
 };
 
+/* An item of `roots`, or `elsewhere`. */
+struct source_root {
+    const char *path; /* "" for elsewhere */
+    uint32_t all, any;
+    const char *manifest; /* NULL: none */
+    struct opt_number older;
+    struct string_list labels;
+    struct place place;
+    bool is_elsewhere;
+};
+
+struct source_verify {
+    struct opt_number mode, native, hooks; /* enum verify_mode */
+    bool copy_given;
+    uint64_t copy_max;
+    bool roots_given;
+    struct source_root *roots;
+    uint32_t root_count;
+    bool elsewhere_given;
+    struct source_root elsewhere;
+    struct place place;
+};
+
 struct source {
     const char *app; /* "" for spython.yaml */
     struct place place;
@@ -72,6 +95,7 @@ struct source {
     struct string_list redact;
     const struct source_denial *denials;
     uint32_t denial_count;
+    struct source_verify verify;
 
     /* apps.d/NAME.yml only */
     bool match_given;
@@ -90,9 +114,15 @@ bool source_read(struct reader *reader, const char *app, const char *data, size_
 void source_read_environment(struct reader *reader, const struct yaml_node *value, void *target);
 void source_read_log(struct reader *reader, const struct yaml_node *value, void *target);
 void source_read_denials(struct reader *reader, const struct yaml_node *value, void *target);
+void source_read_verify(struct reader *reader, const struct yaml_node *value, void *target);
 
 /* "did you mean ..." for an event that is not in the catalogue, or NULL. */
 const char *source_event_hint(struct reader *reader, const char *event);
+
+/* hooks.list: one start-up hook a line, its SHA-256 and its path; comments as below. Gives them sorted
+ * by path, each path once (the last line counts). Returns false if memory ran out. */
+bool source_read_hook_list(struct reader *reader, const char *data, size_t len,
+                           struct policy_hook **ret, uint32_t *ret_count);
 
 /* venvs.list: one absolute path a line, lines that begin with "#" and empty ones are comments. */
 void source_read_venv_list(struct reader *reader, const char *data, size_t len,

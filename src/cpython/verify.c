@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cpython/verify.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/hex.h"
+#include "cpython/hashing.h"
+
+#define RULE_CODE "spython-unapproved-code"
+#define RULE_HOOK "spython-startup-hook"
+#define MAX_ARGS 12
+
+/* One file on its way. */
+struct judgement {
+    const struct verify_file *file;
+    const struct policy_verify *policy;
+    struct record *record;
+    struct trust_file trust;
+    struct trust_result result;
+    char path[PATH_MAX]; /* real path of what is open */
+    char digest[DIGEST_HEX_SIZE];
+    bool judged;
+    const char *names[MAX_ARGS];
+    struct value values[MAX_ARGS], answers[TRUST_VERIFIER_MAX];
+    char answer_texts[TRUST_VERIFIER_MAX][48];
+    unsigned count;
+};
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text), end_len = strlen(end);
+
+    return len >= end_len && memcmp(text + len - end_len, end, end_len) == 0;
+}
+
+enum trust_kind verify_kind(const char *path, const void *data, size_t len)
+{
+    if (ends_with(path, ".pyc"))
+        return TRUST_BYTECODE;
+    if (ends_with(path, ".pth") || ends_with(path, ".start"))
+        return TRUST_PATH_FILE;
+    if (len >= 4 && memcmp(data, "PK\3\4", 4) == 0)
+        return TRUST_ARCHIVE;
+    return TRUST_SOURCE;
+}
+
+/* The name that the opened file has now, whatever links led to it. */
+static bool find_path(struct judgement *j)
+{
+    char link[32];
+    ssize_t len;
+
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", j->file->fd);
+    len = readlink(link, j->path, sizeof(j->path) - 1);
+    if (len <= 0 || j->path[0] != '/')
+        return false;
+    j->path[len] = '\0';
+    return true;
+}
+
+static void add(struct judgement *j, const char *name, struct value value)
+{
+    if (j->count < MAX_ARGS) {
+        j->names[j->count] = name;
+        j->values[j->count++] = value;
+    }
+}
+
+static void add_text(struct judgement *j, const char *name, const char *text)
+{
+    if (text[0])
+        add(j, name, value_utf8(text, strlen(text)));
+}
+
+/* The verifier whose answer decided: the last that was asked. */
+static const struct trust_evidence *deciding(const struct judgement *j)
+{
+    return j->result.count ? &j->result.evidence[j->result.count - 1] : NULL;
+}
+
+static void add_judgement(struct judgement *j)
+{
+    const struct trust_evidence *last = deciding(j);
+
+    add_text(j, "kind", trust_kind_name(j->file->kind));
+    if (j->trust.digest_known) {
+        hex_encode(j->trust.digest, DIGEST_SIZE, j->digest);
+        add_text(j, "sha256", j->digest);
+    }
+    add_text(j, "real_path", j->path);
+    add_text(j, "root", j->result.root->path);
+    for (unsigned i = 0; i < j->result.count; i++) {
+        const struct trust_evidence *e = &j->result.evidence[i];
+
+        (void)snprintf(j->answer_texts[i], sizeof(j->answer_texts[i]), "%s: %s",
+                       trust_verifiers[e->verifier]->name, trust_answer_name(e->answer));
+        j->answers[i] = value_utf8(j->answer_texts[i], strlen(j->answer_texts[i]));
+    }
+    add(j, "answers", value_list(j->answers, j->result.count));
+    if (!last)
+        return;
+    add_text(j, "reason", last->reason);
+    add_text(j, "expected", last->expected);
+    add_text(j, "actual", last->actual);
+    add_text(j, "source", last->source);
+    add_text(j, "distribution", last->distribution);
+}
+
+static uint64_t write_record(struct judgement *j, const char *name, enum level level,
+                             enum verdict verdict, const char *rule)
+{
+    struct thread_context *context = recorder_context();
+    struct record *record = j->record;
+    uint64_t seq = 0;
+
+    record->name = name;
+    record->event = catalogue_find(name);
+    record->args = j->values;
+    record->arg_count = record->arg_total = j->count;
+    record->arg_names = j->names;
+    record->arg_redact = NULL;
+    record->level = level;
+    record->verdict = verdict;
+    record->rule_count = rule ? 1 : 0;
+    record->rules[0] = rule;
+    record->claimed = false;
+    record->source.present = false;
+    record->extra = NULL;
+    record->extra_len = 0;
+    if (context)
+        recorder_write(context, record, &seq);
+    return seq;
+}
+
+static void judge(struct judgement *j)
+{
+    const struct verify_file *file = j->file;
+
+    if (j->policy->mode == VERIFY_OFF || file->error || !find_path(j))
+        return;
+    j->trust = (struct trust_file){
+        .fd = file->fd,
+        .path = j->path,
+        .st = file->st,
+        .kind = file->kind,
+        .data = file->data,
+        .len = file->len,
+    };
+    hashing_expect(file->len);
+    trust_judge(&j->policy->trust, &j->trust, &j->result);
+    j->judged = true;
+}
+
+static enum verdict verdict_of(enum verify_mode mode)
+{
+    return mode == VERIFY_ENFORCE ? VERDICT_DENY : VERDICT_WOULD_DENY;
+}
+
+static void count_verdict(enum verdict verdict)
+{
+    if (verdict == VERDICT_DENY)
+        recorder.denied++;
+    else if (verdict == VERDICT_WOULD_DENY)
+        recorder.would_deny++;
+}
+
+/* One line that says which rule, why, and where to read more. */
+static void explain(const char *rule, const char *why, const struct trust_evidence *evidence,
+                    struct verify_verdict *ret)
+{
+    char id[48], detail[352];
+
+    (void)snprintf(id, sizeof(id), "%s-%llu", recorder.session.id, (unsigned long long)ret->seq);
+    if (!evidence)
+        (void)snprintf(detail, sizeof(detail), "%s", why);
+    else
+        (void)snprintf(detail, sizeof(detail), "%s: %s%s%s%s",
+                       trust_verifiers[evidence->verifier]->name, evidence->reason,
+                       evidence->source[0] ? " [" : "", evidence->source,
+                       evidence->source[0] ? "]" : "");
+    (void)snprintf(ret->reason, sizeof(ret->reason),
+                   "refused by rule %s: %s (record %s; spythonctl explain %s)", rule, detail, id,
+                   id);
+}
+
+/* Where bytecode is refused the source is used, and that is judged by itself: a stale cache is
+ * nothing to wake anybody for. What runs although it is not approved is. */
+static enum level level_of(const struct judgement *j, bool trusted)
+{
+    if (trusted)
+        return LEVEL_INFORMATIONAL;
+    if (j->file->kind == TRUST_BYTECODE && j->policy->mode == VERIFY_ENFORCE)
+        return LEVEL_MEDIUM;
+    return LEVEL_HIGH;
+}
+
+static void write_open_code(struct judgement *j, struct verify_verdict *ret)
+{
+    bool trusted = !j->judged || j->result.trusted;
+    const char *error = j->file->error ? strerrorname_np(j->file->error) : NULL;
+
+    /* Nobody could say what is open, although policy wants it known: not approved. */
+    if (!j->judged && !j->file->error && j->policy->mode != VERIFY_OFF)
+        trusted = false;
+    ret->verdict = trusted ? VERDICT_ALLOW : verdict_of(j->policy->mode);
+    add(j, "path", j->file->name);
+    add(j, "size", error ? value_none() : value_int((int64_t)j->file->len));
+    add(j, "error", error ? value_utf8(error, strlen(error)) : value_none());
+    if (j->judged)
+        add_judgement(j);
+    ret->seq = write_record(j, "spython.open_code", level_of(j, trusted), ret->verdict,
+                            trusted ? NULL : RULE_CODE);
+    count_verdict(ret->verdict);
+    if (ret->verdict == VERDICT_DENY)
+        explain(RULE_CODE, "nobody can say which file it is", deciding(j), ret);
+}
+
+/* Lines of a .pth file that site.py executes; all lines of a .start file that are not empty. */
+static unsigned executable_lines(const struct verify_file *file, bool all)
+{
+    const char *p = file->data, *end = p + file->len;
+    unsigned lines = 0;
+
+    while (p < end) {
+        const char *stop = memchr(p, '\n', (size_t)(end - p));
+        size_t len = (size_t)((stop ? stop : end) - p);
+
+        if (all)
+            lines += len > 0 && p[0] != '#' && p[0] != '\r';
+        else
+            lines += len >= 7 && memcmp(p, "import", 6) == 0 && (p[6] == ' ' || p[6] == '\t');
+        p += len + 1;
+    }
+    return lines;
+}
+
+static bool is_customize(const char *path)
+{
+    return ends_with(path, "/sitecustomize.py") || ends_with(path, "/usercustomize.py");
+}
+
+/* Approved code may hook the start-up; other hooks must be those that were there when the
+ * inventory was taken. */
+static bool is_known_hook(struct judgement *j)
+{
+    const struct policy_hook *hook;
+    uint8_t digest[DIGEST_SIZE];
+
+    if (j->judged && j->result.trusted && deciding(j)->verifier <= TRUST_BY_IMA)
+        return true;
+    hook = recorder.policy ? policy_find_hook(recorder.policy, j->path) : NULL;
+    if (!hook)
+        return false;
+    if (j->trust.digest_known) {
+        memcpy(digest, j->trust.digest, sizeof(digest));
+    } else {
+        hashing_expect(j->file->len);
+        digest_sha256(j->file->data, j->file->len, digest);
+    }
+    return memcmp(digest, hook->digest, sizeof(digest)) == 0;
+}
+
+static void write_startup_hook(struct judgement *j, struct verify_verdict *ret)
+{
+    enum verdict verdict;
+    unsigned lines;
+    bool known;
+
+    if (j->policy->hooks == VERIFY_OFF || j->file->error ||
+        (j->file->kind != TRUST_PATH_FILE && j->file->kind != TRUST_SOURCE))
+        return;
+    if (!j->path[0] && !find_path(j))
+        return;
+    lines = j->file->kind == TRUST_PATH_FILE
+                ? executable_lines(j->file, ends_with(j->path, ".start"))
+                : is_customize(j->path);
+    if (lines == 0)
+        return;
+    known = is_known_hook(j);
+    verdict = known ? VERDICT_ALLOW : verdict_of(j->policy->hooks);
+    j->count = 0;
+    add(j, "path", j->file->name);
+    add_text(j, "real_path", j->path);
+    add(j, "lines", value_int(lines));
+    add(j, "known", (struct value){.kind = VALUE_BOOL, .i = known});
+    ret->seq = write_record(j, "spython.startup_hook", known ? LEVEL_LOW : LEVEL_HIGH, verdict,
+                            known ? NULL : RULE_HOOK);
+    count_verdict(verdict);
+    ret->verdict = verdict;
+    if (verdict == VERDICT_DENY)
+        explain(RULE_HOOK, "it runs code at start-up and is new or changed", NULL, ret);
+}
+
+void verify_code(const struct verify_file *file, struct record *record, struct verify_verdict *ret)
+{
+    struct judgement j = {
+        .file = file,
+        .policy = &recorder.settings->verify,
+        .record = record,
+    };
+    int saved = errno;
+
+    *ret = (struct verify_verdict){.verdict = VERDICT_ALLOW};
+    judge(&j);
+    write_open_code(&j, ret);
+    if (ret->verdict != VERDICT_DENY)
+        write_startup_hook(&j, ret);
+    errno = saved;
+}

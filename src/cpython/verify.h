@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * May these bytes run? What the gate and the launcher have opened and read is judged here as policy
+ * says, recorded, and only then handed out or refused. No Python object comes in here; may be called
+ * with or without the GIL.
+ */
+#ifndef SPYTHON_CPYTHON_VERIFY_H
+#define SPYTHON_CPYTHON_VERIFY_H
+
+#include <stddef.h>
+#include <sys/stat.h>
+
+#include "cpython/recorder.h"
+#include "trust/trust.h"
+
+/* A file that was opened to be executed. */
+struct verify_file {
+    struct value name; /* as it was asked for */
+    int fd;            /* -1: it could not be opened, see `error` */
+    struct stat st;
+    const void *data; /* all of it */
+    size_t len;
+    enum trust_kind kind;
+    int error; /* errno; 0: it was read */
+};
+
+struct verify_verdict {
+    enum verdict verdict;
+    uint64_t seq;     /* of the record that says so */
+    char reason[640]; /* one line for the developer; "" if there is nothing to say */
+};
+
+/* What a file is, from its name and its beginning. */
+enum trust_kind verify_kind(const char *path, const void *data, size_t len);
+
+/*
+ * Judges, and writes spython.open_code and, for a file that runs code at start-up,
+ * spython.startup_hook. `record` holds the places in Python code that ask for it (places_fill), or
+ * none; the rest of it is overwritten.
+ */
+void verify_code(const struct verify_file *file, struct record *record, struct verify_verdict *ret);
+
+#endif
