@@ -12,14 +12,34 @@ static bool is_trusted_uid(uid_t uid, uid_t owner)
     return uid == 0 || uid == owner;
 }
 
-int owner_check_stat(const struct stat *st, uid_t owner, const char *name, struct err *err)
+enum owner_flaw owner_find_flaw(const struct stat *st, uid_t owner)
 {
     if (!is_trusted_uid(st->st_uid, owner))
+        return OWNER_FOREIGN;
+    if (st->st_mode & S_IWOTH)
+        return OWNER_EVERYBODY;
+    return st->st_mode & S_IWGRP ? OWNER_GROUP : OWNER_SOUND;
+}
+
+enum owner_flaw owner_find_directory_flaw(const struct stat *st, uid_t owner, uid_t below)
+{
+    enum owner_flaw flaw = owner_find_flaw(st, owner);
+
+    if (flaw != OWNER_FOREIGN && st->st_mode & S_ISVTX && is_trusted_uid(below, owner))
+        return OWNER_SOUND;
+    return flaw;
+}
+
+int owner_check_stat(const struct stat *st, uid_t owner, const char *name, struct err *err)
+{
+    enum owner_flaw flaw = owner_find_flaw(st, owner);
+
+    if (flaw == OWNER_FOREIGN)
         return err_set(err, -EPERM, "'%s': is owned by uid %u, not by root or the owner of spython",
                        name, (unsigned)st->st_uid);
-    if (st->st_mode & (S_IWGRP | S_IWOTH))
+    if (flaw != OWNER_SOUND)
         return err_set(err, -EPERM, "'%s': can be written by %s", name,
-                       st->st_mode & S_IWOTH ? "everybody" : "its group");
+                       flaw == OWNER_EVERYBODY ? "everybody" : "its group");
     return 0;
 }
 
@@ -27,16 +47,17 @@ int owner_check_stat(const struct stat *st, uid_t owner, const char *name, struc
 static int check_directory(const char *path, uid_t owner, uid_t below, uid_t *ret_uid,
                            struct err *err)
 {
+    enum owner_flaw flaw;
     struct stat st;
 
     if (lstat(path, &st) < 0)
         return err_set(err, -errno, "cannot look at '%s': %s", path, strerror(errno));
-    if (!is_trusted_uid(st.st_uid, owner))
+    flaw = owner_find_directory_flaw(&st, owner, below);
+    if (flaw == OWNER_FOREIGN)
         return err_set(err, -EPERM,
                        "directory '%s': is owned by uid %u, not by root or the owner of spython",
                        path, (unsigned)st.st_uid);
-    if ((st.st_mode & (S_IWGRP | S_IWOTH)) &&
-        !((st.st_mode & S_ISVTX) && is_trusted_uid(below, owner)))
+    if (flaw != OWNER_SOUND)
         return err_set(err, -EPERM, "directory '%s': can be written by others", path);
     *ret_uid = st.st_uid;
     return 0;

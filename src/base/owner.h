@@ -11,6 +11,21 @@
 
 #include "base/err.h"
 
+/* What is wrong with who may change something. */
+enum owner_flaw {
+    OWNER_SOUND = 0,
+    OWNER_FOREIGN,   /* belongs neither to root nor to `owner` */
+    OWNER_GROUP,     /* its group may write, or whom an access control list names: the list's mask
+                      * shows in the place of the group's bits */
+    OWNER_EVERYBODY, /* everybody may write */
+};
+
+enum owner_flaw owner_find_flaw(const struct stat *st, uid_t owner);
+
+/* The same for a directory: one that others may write is sound if it is sticky and `below`, the
+ * owner of the entry in question, is root or `owner`. */
+enum owner_flaw owner_find_directory_flaw(const struct stat *st, uid_t owner, uid_t below);
+
 /*
  * Checks one opened file: owner is root or `owner`, and neither group nor others can write it.
  * `name` is only for the message. Returns 0 or -EPERM.

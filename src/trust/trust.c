@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "trust/trust.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/prctl.h>
 
@@ -10,6 +12,10 @@
 #define PR_GET_SECUREBITS 27
 #endif
 #define SECBIT_EXEC_RESTRICT 0x100 /* SECBIT_EXEC_RESTRICT_FILE, Linux 6.14 */
+
+#ifndef STATX_ATTR_VERITY
+#define STATX_ATTR_VERITY 0x00100000
+#endif
 
 static const char *const answer_names[TRUST_ANSWER_MAX] = {
     [TRUST_REJECTED] = "rejected",
@@ -43,8 +49,11 @@ const char *trust_kind_name(enum trust_kind kind)
 int trust_file_digest(struct trust_file *file, uint8_t ret[DIGEST_SIZE])
 {
     if (!file->digest_known) {
-        if (file->data) {
-            digest_sha256(file->data, file->len, file->digest);
+        /* An empty script may come as no data at all: only a native file is its own content. */
+        if (file->data || file->kind != TRUST_NATIVE) {
+            if (!file->data && file->len)
+                return -EINVAL;
+            digest_sha256(file->data ? file->data : "", file->len, file->digest);
         } else {
             int r = digest_sha256_fd(file->fd, file->digest);
 
@@ -55,6 +64,16 @@ int trust_file_digest(struct trust_file *file, uint8_t ret[DIGEST_SIZE])
     }
     memcpy(ret, file->digest, DIGEST_SIZE);
     return 0;
+}
+
+void trust_file_opened(const struct trust_policy *policy, struct trust_file *file)
+{
+    const struct trust_root *root = trust_find_root(policy, file->path);
+    struct statx sx;
+
+    file->sealed_first = (root->all | root->any) & TRUST_BIT(TRUST_BY_FSVERITY) &&
+                         statx(file->fd, "", AT_EMPTY_PATH, 0, &sx) == 0 &&
+                         sx.stx_attributes & STATX_ATTR_VERITY;
 }
 
 int trust_verifier_find(const char *name, size_t len)
@@ -107,7 +126,6 @@ static enum trust_answer ask(const struct trust_policy *policy, struct trust_fil
 void trust_judge(const struct trust_policy *policy, struct trust_file *file,
                  struct trust_result *ret)
 {
-    bool restricted = is_exec_restricted();
     uint32_t all, any;
 
     ret->root = trust_find_root(policy, file->path);
@@ -115,10 +133,11 @@ void trust_judge(const struct trust_policy *policy, struct trust_file *file,
     ret->trusted = false;
     all = ret->root->all;
     any = all ? 0 : ret->root->any;
-    if (restricted)
-        all |= TRUST_BIT(TRUST_BY_EXECCHECK);
+    /* Before execcheck joins: the kernel's word alone is not what policy asks for. */
     if (!all && !any)
         return;
+    if (is_exec_restricted())
+        all |= TRUST_BIT(TRUST_BY_EXECCHECK);
     for (int i = 0; i < TRUST_VERIFIER_MAX; i++)
         if (all & TRUST_BIT(i) && ask(policy, file, i, ret) != TRUST_TRUSTED)
             return;

@@ -47,13 +47,24 @@ struct trust_file {
     struct stat st;   /* of fd; a regular file */
     enum trust_kind kind;
     const void *data; /* the bytes that will be executed; NULL for native files, which the
-                       * dynamic linker maps from the path itself */
+                       * dynamic linker maps from the path itself, and where len is 0 */
     size_t len;
+    bool sealed_first; /* by trust_file_opened(): had fs-verity before `data` was read */
     bool digest_known;
     uint8_t digest[DIGEST_SIZE]; /* use trust_file_digest() */
 };
 
-/* SHA-256 of data, or of the file if there is none; computed once. Returns 0 or -errno. */
+struct trust_policy;
+
+/*
+ * Notes what cannot be found out any more once the bytes are read: whether the kernel guarded them
+ * by then. Call it after fd, path and st are set and before data is read. Not calling it costs the
+ * fsverity verifier a second reading, never its soundness.
+ */
+void trust_file_opened(const struct trust_policy *policy, struct trust_file *file);
+
+/* SHA-256 of data, or of a native file's content if there is none; computed once. Returns 0 or
+ * -errno. */
 int trust_file_digest(struct trust_file *file, uint8_t ret[DIGEST_SIZE]);
 
 /* The order is that of the lists in records and of `trust_verifiers`. */
@@ -78,7 +89,7 @@ struct trust_evidence {
     char reason[192];  /* one clause in lower case, no file name: "is not listed" */
     char expected[80]; /* digest, owner, label */
     char actual[80];
-    char source[96];       /* manifest's name and serial, ... */
+    char source[96];       /* manifest's name and serial, directory that is at fault */
     char distribution[96]; /* "requests 2.32.3" */
 };
 
@@ -88,8 +99,10 @@ struct manifest_index;
 struct trust_root {
     const char *path; /* real path without a slash at its end; "" for everywhere else and for "/" */
     uint32_t all;     /* TRUST_BIT()s: every one of these has to say "trusted" */
-    uint32_t any;     /* if `all` is 0: at least one of these has to */
-    const struct manifest_index *const *manifests; /* newest first; for manifest, fsverity, ima */
+    uint32_t any;     /* if `all` is 0: at least one of these has to; if this is 0 too, nothing
+                       * here is ever trusted */
+    const struct manifest_index *const *manifests; /* newest first; for manifest and fsverity; those
+                                                    * named "ima:..." are for ima alone */
     uint32_t manifest_count;
     const char *const *labels; /* for selinux: types */
     uint32_t label_count;
