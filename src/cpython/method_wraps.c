@@ -220,16 +220,18 @@ static void mend_sourceless(PyObject *external)
 {
     PyObject *file_loader = PyDict_GetItemString(external, "FileLoader");
     PyObject *sourceless = PyDict_GetItemString(external, "SourcelessFileLoader");
-    PyObject *get_data = file_loader && PyType_Check(file_loader)
-                             ? PyDict_GetItemString(((PyTypeObject *)file_loader)->tp_dict, "get_data")
-                             : NULL;
+    PyObject *get_data =
+        file_loader && PyType_Check(file_loader)
+            ? PyDict_GetItemString(((PyTypeObject *)file_loader)->tp_dict, "get_data")
+            : NULL;
     PyObject *method;
 
     if (!get_data || !PyFunction_Check(get_data) || !sourceless || !PyType_Check(sourceless) ||
         has_name(((PyCodeObject *)PyFunction_GET_CODE(get_data))->co_names, "SourcelessFileLoader"))
         return;
     method = PyDescr_NewMethod((PyTypeObject *)sourceless, &sourceless_method);
-    if (method && PyDict_SetItemString(((PyTypeObject *)sourceless)->tp_dict, "get_data", method) == 0)
+    if (method &&
+        PyDict_SetItemString(((PyTypeObject *)sourceless)->tp_dict, "get_data", method) == 0)
         PyType_Modified((PyTypeObject *)sourceless);
     Py_XDECREF(method);
 }

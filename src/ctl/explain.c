@@ -60,7 +60,8 @@ static char *deciding_verifier(const json_t *record)
 static char *advise_code(const json_t *record)
 {
     CLEANUP_FREE char *verifier = deciding_verifier(record), *root = argument(record, "root");
-    CLEANUP_FREE char *path = argument(record, "real_path"), *expected = argument(record, "expected");
+    CLEANUP_FREE char *path = argument(record, "real_path"),
+                      *expected = argument(record, "expected");
     CLEANUP_FREE char *source = argument(record, "source");
     const char *where = root[0] ? root : "the root that it is in";
 

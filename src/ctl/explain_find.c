@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Finding one record in logs. Lines are whole or torn; only the one that is looked for is parsed. */
+/* Finding one record in logs. Lines are whole or torn; only the one that is looked for is parsed.
+ */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>

@@ -41,7 +41,7 @@ struct plan {
         struct stat st;
         char *data; /* NULL: there is nothing to verify, or it was */
         size_t len;
-    } source; /* of the script, until it is verified */
+    } source;            /* of the script, until it is verified */
     char venv[PATH_MAX]; /* root of the virtual environment; "" for none */
     char executable[PATH_MAX + 64];
     const char *venv_warning; /* observe: what would have stopped us */
