@@ -132,6 +132,8 @@ static uint64_t write_record(struct judgement *j, const char *name, enum level l
     record->source.present = false;
     record->extra = NULL;
     record->extra_len = 0;
+    if (level > recorder.settings->stack_level)
+        record->stack_count = 0;
     if (context)
         recorder_write(context, record, &seq);
     return seq;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/state_dir.h"
 #include "ctl/ctl.h"
 #include "ctl/output.h"
 
@@ -58,7 +59,8 @@ int ctl_find_prefix(struct ctl *ctl, const char *prefix_option, struct problem *
         return problem_todo(problem, "name the directory that spython was installed to");
     }
     ctl->owner = st.st_uid;
-    etc = ctl_path(ctl, "etc/spython");
+    (void)snprintf(ctl->state, sizeof(ctl->state), "%s", state_dir_of_prefix(ctl->prefix));
+    etc = must_format("%s/etc/spython", ctl->state);
     if (strlen(etc) + 64 > PATH_MAX) { /* room for the names below it */
         problem_set(problem, -ENAMETOOLONG, "its path is too long");
         return problem_todo(problem, "install to a shorter path");

@@ -124,12 +124,12 @@ uint64_t policy_next_serial(const struct ctl *ctl)
 void policy_print_message(FILE *stream, const struct policy_message *message)
 {
     (void)fprintf(stream, "%s", safe(message->file ? message->file : "policy"));
-    if (message->line > 0)
-        (void)fprintf(stream, ":%u:%u", message->line, message->column > 0 ? message->column : 1);
-    (void)fprintf(stream, ": %s: %s\n", message->severity == POLICY_WARNING ? "warning" : "error",
-                  safe(message->text));
-    if (message->hint)
-        (void)fprintf(stream, "    hint: %s\n", safe(message->hint));
+    /* What is about the whole file is shown at its beginning, so that every line has one form. */
+    (void)fprintf(stream, ":%u:%u: %s: %s\n", message->line > 0 ? message->line : 1,
+                  message->line > 0 && message->column > 0 ? message->column : 1,
+                  message->severity == POLICY_WARNING ? "warning" : "error", safe(message->text));
+    (void)fprintf(stream, "    hint: %s\n",
+                  message->hint ? safe(message->hint) : "see spython.yaml(5)");
 }
 
 /* One compilation; messages and data are the caller's. */

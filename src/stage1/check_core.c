@@ -79,7 +79,9 @@ void step_check_core(struct stage1 *s)
     const char *minor = s->location.minor, *found;
     struct elf_layout layout;
     struct file_facts facts;
+    struct elf_range range;
     const void *table;
+    size_t at = 0;
     int fd;
 
     check_path(s, "core.so", s->core);
@@ -94,6 +96,11 @@ void step_check_core(struct stage1 *s)
     table = check_elf(fd, s->core, REINSTALL, minor, &layout);
     if (layout.type != ET_DYN)
         refuse(EXIT_SPY_UNUSABLE, s->core, "is not a shared object", NULL, REINSTALL, minor);
+    /* What lies behind the end of the file would end in SIGBUS, without a word. */
+    while (elf_next_segment(table, layout.segments, PT_LOAD, &at, &range)) {
+        if (range.offset > facts.size || range.size > facts.size - range.offset)
+            refuse(EXIT_SPY_UNUSABLE, s->core, "is cut off", NULL, REINSTALL, minor);
+    }
     found = core_minor(fd, table, layout.segments);
     if (!found)
         refuse(EXIT_SPY_UNUSABLE, s->core, "is not a core of spython", NULL, REINSTALL, minor);
