@@ -513,6 +513,38 @@ static void test_write_refused(void **state)
     free(data);
 }
 
+/* The example of the specification is a manifest. */
+static void test_example(void **state)
+{
+    FILE *file = fopen(MANIFEST_DOCUMENT, "re");
+    char line[1024], text[4096];
+    struct manifest manifest;
+    struct err err = ERR_INIT;
+    size_t len = 0;
+
+    (void)state;
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file)) {
+        bool quoted = strncmp(line, "    ", 4) == 0;
+        const char *part = quoted ? line + 4 : line;
+
+        if (len == 0 && !quoted)
+            continue;
+        if (len > 0 && !quoted && line[0] != '\n')
+            break;
+        assert_true(len + strlen(part) < sizeof(text));
+        memcpy(text + len, part, strlen(part));
+        len += strlen(part);
+    }
+    (void)fclose(file);
+    assert_true(len > 1);
+    len--; /* the empty line behind the block */
+    if (parse(text, len, &manifest, &err) < 0)
+        fail_msg("%s", err.msg);
+    assert_int_equal(manifest.count, 3);
+    manifest_done(&manifest);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -529,6 +561,7 @@ int main(void)
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_flipped),
         cmocka_unit_test(test_write_refused),
+        cmocka_unit_test(test_example),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
