@@ -466,6 +466,16 @@ static void expect_refused(const struct manifest *manifest, int code, const char
     assert_null(data);
 }
 
+static void test_too_large(void **state)
+{
+    struct manifest manifest;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    /* Refused for its length alone: nothing of it is read. */
+    assert_int_equal(manifest_parse("", MANIFEST_MAX_SIZE + 1, "t", &manifest, &err), -EFBIG);
+}
+
 static void test_write_refused(void **state)
 {
     struct manifest m = *small_manifest();
@@ -560,6 +570,7 @@ int main(void)
         cmocka_unit_test(test_nul),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_flipped),
+        cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_write_refused),
         cmocka_unit_test(test_example),
     };
