@@ -108,16 +108,18 @@ static void test_names(void **state)
         {"a", "a"},
         {"a b", "a b"},
         {"a\x80", "a\\x80"},
-        {"a\xc0\xaf", "a\\xc0\\xaf"},                   /* a slash, too long a form */
-        {"a\xc2\x85", "a\\xc2\\x85"},                   /* next line */
-        {"a\xc3", "a\\xc3"},                            /* cut off */
-        {"a\xc3\xa4", "a\xc3\xa4"},                     /* a umlaut */
-        {"a\xcc\x88", "a\xcc\x88"},                     /* the same to the eye */
-        {"a\xe2\x80\xae", "a\\xe2\\x80\\xae"},          /* right to left override */
-        {"a\xe2\x82(", "a\\xe2\\x82("},                 /* cut off by another character */
-        {"a\xe2\x82\xac", "a\xe2\x82\xac"},             /* euro */
-        {"a\xed\xa0\x80", "a\\xed\\xa0\\x80"},          /* surrogate */
-        {"a\xef\xbb\xbf", "a\\xef\\xbb\\xbf"},          /* byte order mark */
+        {"a\xc0\xaf", "a\\xc0\\xaf"}, /* a slash, too long a form */
+        {"a\xc2\x85", "a\\xc2\\x85"}, /* next line */
+        {"a\xc3", "a\\xc3"},          /* cut off */
+        {"a\xc3\xa4", "a\xc3\xa4"},   /* a umlaut */
+        {"a\xcc\x88", "a\xcc\x88"},   /* the same to the eye */
+        {"a\xe0\x80\xaf", "a\\xe0\\x80\\xaf"},
+        {"a\xe2\x80\xae", "a\\xe2\\x80\\xae"}, /* right to left override */
+        {"a\xe2\x82(", "a\\xe2\\x82("},        /* cut off by another character */
+        {"a\xe2\x82\xac", "a\xe2\x82\xac"},    /* euro */
+        {"a\xed\xa0\x80", "a\\xed\\xa0\\x80"}, /* surrogate */
+        {"a\xef\xbb\xbf", "a\\xef\\xbb\\xbf"}, /* byte order mark */
+        {"a\xf0\x80\x80\xaf", "a\\xf0\\x80\\x80\\xaf"},
         {"a\xf0\x9f\x90\x8d", "a\xf0\x9f\x90\x8d"},     /* snake */
         {"a\xf4\x90\x80\x80", "a\\xf4\\x90\\x80\\x80"}, /* beyond Unicode */
         {"a\xff", "a\\xff"},
