@@ -65,7 +65,7 @@ static void say_unmeasured(int r, struct trust_evidence *ret)
 static bool holds_same_bytes(const struct trust_file *file)
 {
     const uint8_t *data = file->data;
-    uint8_t block[16384];
+    uint8_t block[8192];
     size_t at = 0;
 
     for (;;) {
