@@ -22,7 +22,8 @@ static const struct trust_policy of_stranger = {.owner = STRANGER, .elsewhere = 
 
 static void path_of(char out[256], const char *dir, const char *name)
 {
-    (void)snprintf(out, 256, "%s/%s", dir, name);
+    if (snprintf(out, 256, "%s/%s", dir, name) >= 256)
+        abort();
 }
 
 static bool nothing(const struct place *place)
