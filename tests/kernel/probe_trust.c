@@ -181,6 +181,14 @@ static int cmd_enable(char **argv)
     return 0;
 }
 
+/* busy FILE: enables fs-verity while this process could still write. */
+static int cmd_busy(char **argv)
+{
+    if (open(argv[0], O_WRONLY | O_CLOEXEC) < 0)
+        die(argv[0]);
+    return cmd_enable(argv);
+}
+
 /* write FILE TEXT: what writing gives. */
 static int cmd_write(char **argv)
 {
@@ -249,7 +257,7 @@ static int cmd_securebits(char **argv)
     return 0;
 }
 
-/* label VERIFIERS-TYPE FILE */
+/* label TYPE FILE: policy names that type. */
 static int cmd_label(char **argv)
 {
     struct trust_file file;
@@ -274,6 +282,7 @@ static const struct command {
     {"write", 2, cmd_write},       {"writer", 2, cmd_writer},
     {"setxattr", 3, cmd_setxattr}, {"key", 1, cmd_key},
     {"label", 2, cmd_label},       {"securebits", 1, cmd_securebits},
+    {"busy", 1, cmd_busy},
 };
 
 int main(int argc, char **argv)
