@@ -36,7 +36,8 @@ static const struct {
     {"--serial", CTL_SERIAL, "N", "serial of the manifest; default: one more than FILE's, or 1"},
     {"--exclude", CTL_EXCLUDE, "GLOB", "leave these files out; may be repeated"},
     {"--jobs", CTL_JOBS, "N", "how many at once; default: one for each processor"},
-    {"--from-log", CTL_FROM_LOG, "LOG", "only files that this log says were loaded; may be repeated"},
+    {"--from-log", CTL_FROM_LOG, "LOG",
+     "only files that this log says were loaded; may be repeated"},
     {"--verity", CTL_VERITY, NULL, "with fs-verity digests"},
     {"--no-compile", CTL_NO_COMPILE, NULL, "sign the bytecode that is there"},
     {"--list-unowned", CTL_LIST_UNOWNED, NULL, "print the files that belong to no distribution"},
@@ -106,8 +107,8 @@ static const struct ctl_verb manifest_verbs[] = {
      CTL_ALLOW_OLDER | CTL_REASON, 1, 2, cmd_manifest_add, NULL},
     {"list", "", "print the installed manifests and who signed them",
      "Exit status 65 if a signature is not good.", CTL_JSON, 0, 0, cmd_manifest_list, NULL},
-    {"remove", "NAME [SERIAL]", "remove a manifest with all its releases, or one older release",
-     "", 0, 1, 2, cmd_manifest_remove, NULL},
+    {"remove", "NAME [SERIAL]", "remove a manifest with all its releases, or one older release", "",
+     0, 1, 2, cmd_manifest_remove, NULL},
     {0},
 };
 

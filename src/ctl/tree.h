@@ -42,8 +42,8 @@ struct tree {
 };
 
 struct tree_options {
-    const char *const *exclude; /* globs for relative paths and for names, NULL at the end */
-    unsigned jobs;              /* threads, or interpreters that compile */
+    const char **exclude; /* globs for relative paths and for names, NULL at the end */
+    unsigned jobs;        /* threads, or interpreters that compile */
     bool wants_verity;
     bool shows_progress; /* on standard error */
     bool keep_odd;       /* FIFOs, devices, names that cannot be listed: note, do not refuse */

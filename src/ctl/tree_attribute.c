@@ -39,14 +39,6 @@ static bool find_info(const char *path, struct info *ret)
     return false;
 }
 
-static bool is_plain(const char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)text[i] <= ' ' || (unsigned char)text[i] >= 0x7f || text[i] == '@')
-            return false;
-    return len > 0;
-}
-
 /* "NAME VERSION" of "NAME-VERSION.dist-info" or "NAME-VERSION-py3.11.egg-info"; kept in the tree.
  * NULL if the directory's name does not have this form. */
 static const char *name_distribution(struct tree *tree, const struct info *info)
@@ -62,11 +54,11 @@ static const char *name_distribution(struct tree *tree, const struct info *info)
     stop = memchr(dash + 1, '-', (size_t)(end - dash - 1)); /* a tag of Python or platform */
     if (!stop)
         stop = end;
-    if (!is_plain(name, (size_t)(dash - name)) ||
-        !is_plain(dash + 1, (size_t)(stop - dash - 1)) ||
-        stop - name > MANIFEST_MAX_DISTRIBUTION)
-        return NULL;
     text = must_format("%.*s %.*s", (int)(dash - name), name, (int)(stop - dash - 1), dash + 1);
+    if (!manifest_distribution_is_valid(text, strlen(text))) {
+        free(text);
+        return NULL;
+    }
     for (size_t i = tree->distribution_count; i-- > 0;)
         if (strcmp(tree->distributions[i], text) == 0) {
             free(text);

@@ -22,8 +22,7 @@ bool tree_source_of_bytecode(const char *path, char source[PATH_MAX])
         return false;
     name = slash + 1;
     dir_len = (size_t)(name - path);
-    if (dir_len < strlen(folder) ||
-        strncmp(name - strlen(folder), folder, strlen(folder)) != 0 ||
+    if (dir_len < strlen(folder) || strncmp(name - strlen(folder), folder, strlen(folder)) != 0 ||
         (dir_len > strlen(folder) && name[-(long)strlen(folder) - 1] != '/'))
         return false;
     dir_len -= strlen(folder);

@@ -200,8 +200,7 @@ static void *run_hasher(void *arg)
 
     if (!h.sha256 || !h.ctx || !h.buffer)
         fail(all, -ENOMEM, all->tree->root, "cannot be hashed: out of memory");
-    while (!atomic_load(&all->failed) &&
-           (i = atomic_fetch_add(&all->next, 1)) < all->tree->count) {
+    while (!atomic_load(&all->failed) && (i = atomic_fetch_add(&all->next, 1)) < all->tree->count) {
         hash_one(&h, &all->tree->files[i]);
         (void)atomic_fetch_add(&all->done, 1);
     }
@@ -225,10 +224,8 @@ static void show_progress(struct hashing *all)
 
 int tree_hash(struct tree *tree, const struct tree_options *options, struct problem *problem)
 {
-    struct hashing all = {.tree = tree,
-                          .options = options,
-                          .lock = PTHREAD_MUTEX_INITIALIZER,
-                          .problem = problem};
+    struct hashing all = {
+        .tree = tree, .options = options, .lock = PTHREAD_MUTEX_INITIALIZER, .problem = problem};
     unsigned wanted = options->jobs > TREE_MAX_JOBS ? TREE_MAX_JOBS : options->jobs, count = 0;
     pthread_t threads[TREE_MAX_JOBS];
 
