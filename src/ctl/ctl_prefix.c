@@ -69,6 +69,25 @@ int ctl_find_prefix(struct ctl *ctl, const char *prefix_option, struct problem *
     return 0;
 }
 
+const char *ctl_value(const struct ctl *ctl, enum ctl_flag flag)
+{
+    for (size_t i = ctl->value_count; i-- > 0;)
+        if (ctl->values[i].flag == (unsigned)flag)
+            return ctl->values[i].text;
+    return NULL;
+}
+
+const char **ctl_values(const struct ctl *ctl, enum ctl_flag flag)
+{
+    const char **all = must_alloc((ctl->value_count + 1) * sizeof(*all));
+    size_t count = 0;
+
+    for (size_t i = 0; i < ctl->value_count; i++)
+        if (ctl->values[i].flag == (unsigned)flag)
+            all[count++] = ctl->values[i].text;
+    return all;
+}
+
 char *ctl_path(const struct ctl *ctl, const char *fmt, ...)
 {
     va_list ap;
