@@ -348,7 +348,9 @@ def test_all_variables_are_listed(sp, work):
     honoured["PYTHONIOENCODING"] = "utf-8"
     env = sp.env(**{name: "1" for name in names}, **honoured, PYTHO="x", NOTPYTHON="x")
     assert sp.run(script, env=env)[:3] == (0, b"ran\n", b"")
-    assert sorted(sp.records()[0]["args"]["ignored"]) == sorted(names)
+    args = sp.records()[0]["args"]
+    assert args["removed"] == ["PYTHONEXECUTABLE"]
+    assert sorted(args["ignored"] + args["removed"]) == sorted(names)
 
 
 # Variables that the dynamic linker, libc or a library reads before anybody can ask who set them.
