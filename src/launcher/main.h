@@ -41,7 +41,7 @@ struct plan {
         struct stat st;
         char *data; /* NULL: there is nothing to verify, or it was */
         size_t len;
-    } source; /* of the script, until it is verified */
+    } source;            /* of the script, until it is verified */
     char venv[PATH_MAX]; /* root of the virtual environment; "" for none */
     char executable[PATH_MAX + 64];
     const char *venv_warning; /* observe: what would have stopped us */
@@ -53,7 +53,8 @@ int launcher_main(int argc, char **argv, char **envp);
 /* Ends the process: "spython: <message>\n" on stderr, then `status`. */
 void launcher_die(int status, const char *fmt, ...) __attribute__((noreturn, format(printf, 2, 3)));
 
-/* handover.c: takes the handover and LD_PRELOAD out of environment and stack, restores argv. */
+/* handover.c: takes the handover, LD_PRELOAD and LD_AUDIT out of environment and stack, restores
+ * argv, and finds the audit object. */
 void plan_take_handover(struct plan *plan, char **envp);
 
 /* options.c: standard's and strict's command line. Dies on anything that is not admitted. */
