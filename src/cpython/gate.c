@@ -157,8 +157,8 @@ static void judge(struct thread_context *context, const char *path, PyObject *na
 
 static PyObject *refuse(PyObject *path, const struct verify_verdict *verdict)
 {
-    PyObject *error = PyObject_CallFunction(PyExc_PermissionError, "isO", EACCES, verdict->reason,
-                                            path);
+    PyObject *error =
+        PyObject_CallFunction(PyExc_PermissionError, "isO", EACCES, verdict->reason, path);
 
     if (error) {
         PyErr_SetObject(PyExc_PermissionError, error);

@@ -193,6 +193,57 @@ static PyObject *module_dict(const char *name)
     return module && PyModule_Check(module) ? PyModule_GetDict(module) : NULL;
 }
 
+/* SourcelessFileLoader.get_data(path) through the open hook. */
+static PyObject *sourceless_get_data(PyObject *self, PyObject *path)
+{
+    PyObject *name = PyObject_Str(path), *stream, *data;
+
+    (void)self;
+    stream = name ? PyFile_OpenCodeObject(name) : NULL;
+    Py_XDECREF(name);
+    data = stream ? PyObject_CallMethod(stream, "read", NULL) : NULL;
+    Py_XDECREF(stream);
+    return data;
+}
+
+static PyMethodDef sourceless_method = {
+    "get_data", sourceless_get_data, METH_O,
+    "Return the data from path as raw bytes, opened to be executed."};
+
+static bool has_name(PyObject *names, const char *name)
+{
+    for (Py_ssize_t i = 0; PyTuple_Check(names) && i < PyTuple_GET_SIZE(names); i++)
+        if (PyUnicode_Check(PyTuple_GET_ITEM(names, i)) &&
+            PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, i), name) == 0)
+            return true;
+    return false;
+}
+
+/*
+ * Up to the patch levels that mend CVE-2026-2297, .pyc files without a source are opened past the
+ * open hook: FileLoader.get_data() names the loaders that it opens code for, and leaves out this
+ * one. So it gets a method of its own, which does what the mended one does.
+ */
+static void mend_sourceless(PyObject *external)
+{
+    PyObject *file_loader = PyDict_GetItemString(external, "FileLoader");
+    PyObject *sourceless = PyDict_GetItemString(external, "SourcelessFileLoader");
+    PyObject *get_data =
+        file_loader && PyType_Check(file_loader)
+            ? PyDict_GetItemString(((PyTypeObject *)file_loader)->tp_dict, "get_data")
+            : NULL;
+    PyObject *method;
+
+    if (!get_data || !PyFunction_Check(get_data) || !sourceless || !PyType_Check(sourceless) ||
+        has_name(((PyCodeObject *)PyFunction_GET_CODE(get_data))->co_names, "SourcelessFileLoader"))
+        return;
+    method = PyDescr_NewMethod((PyTypeObject *)sourceless, &sourceless_method);
+    if (method &&
+        PyDict_SetItemString(((PyTypeObject *)sourceless)->tp_dict, "get_data", method) == 0)
+        PyType_Modified((PyTypeObject *)sourceless);
+    Py_XDECREF(method);
+}
+
 /* importlib itself was made before anything could be wrapped. It is whole when its last function is
  * there; the first module that comes from a file (encodings) is imported after that. */
 static bool approve_importlib(struct thread_context *context)
@@ -205,6 +256,8 @@ static bool approve_importlib(struct thread_context *context)
         return false;
     code_mark_approve_module(context, module_dict("_frozen_importlib"));
     code_mark_approve_module(context, external);
+    mend_sourceless(external);
+    PyErr_Clear();
     return true;
 }
 

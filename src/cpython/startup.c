@@ -237,6 +237,9 @@ static PyStatus configure(PyConfig *config, const struct startup *s)
         status = set_options(config, s);
     if (PyStatus_Exception(status))
         return status;
+    /* What it would write could not run: nobody has approved it. */
+    if (s->settings->verify.mode == VERIFY_ENFORCE)
+        config->write_bytecode = 0;
     TRY(status, set_paths(config, s));
     TRY(status, set_search_paths(config, s));
 #if MINOR_3(14)

@@ -2,6 +2,7 @@
 #include "cpython/verify.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -119,7 +120,8 @@ static uint64_t write_record(struct judgement *j, const char *name, enum level l
     record->name = name;
     record->event = catalogue_find(name);
     record->args = j->values;
-    record->arg_count = record->arg_total = j->count;
+    record->arg_count = j->count;
+    record->arg_total = j->count;
     record->arg_names = j->names;
     record->arg_redact = NULL;
     record->level = level;

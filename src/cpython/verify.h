@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * May these bytes run? What the gate and the launcher have opened and read is judged here as policy
- * says, recorded, and only then handed out or refused. No Python object comes in here; may be called
- * with or without the GIL.
+ * says, recorded, and only then handed out or refused. No Python object comes in here; may be
+ * called with or without the GIL.
  */
 #ifndef SPYTHON_CPYTHON_VERIFY_H
 #define SPYTHON_CPYTHON_VERIFY_H

@@ -122,8 +122,8 @@ static void step_command_line(void)
         plan.startup.script_fd = plan_open_script(&plan, plan.argv[plan.startup.subject], false);
 }
 
-/* Besides root, whoever owns spython may change the code that it runs. The settings lie in memory of
- * ours: policy_load() has decoded them. */
+/* Besides root, whoever owns spython may change the code that it runs. The settings lie in memory
+ * of ours: policy_load() has decoded them. */
 static void step_name_owner(void)
 {
     struct policy_settings *settings = (struct policy_settings *)(uintptr_t)plan.settings;

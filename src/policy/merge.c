@@ -319,8 +319,8 @@ static bool merge_denials(struct merge *m)
     return true;
 }
 
-/* Code that nobody who runs it can write: needs no signing, so it is what is asked for where nothing
- * else is said. */
+/* Code that nobody who runs it can write: needs no signing, so it is what is asked for where
+ * nothing else is said. */
 static const struct source_root default_elsewhere = {
     .path = "",
     .any = TRUST_BIT(TRUST_BY_OWNER),
@@ -343,8 +343,8 @@ static bool merge_root(struct merge *m, const struct source_root *from, struct t
     };
     if (!from->manifest || !set)
         return true;
-    ret->manifest_count = manifest_set_find(set, m->reader, from->manifest,
-                                            from->older.value, from->place, &first);
+    ret->manifest_count =
+        manifest_set_find(set, m->reader, from->manifest, from->older.value, from->place, &first);
     uses = ARENA_NEW(m->reader->arena, ret->manifest_count, const struct manifest_index *);
     if (!uses)
         return false;
@@ -378,14 +378,13 @@ static bool merge_verify(struct merge *m)
 {
     bool strict = m->settings->profile == PROFILE_STRICT;
     const struct source_verify *app = m->app ? &m->app->verify : NULL;
-    const struct source_verify *with_roots =
-        app && app->roots_given ? app : &m->host->verify;
+    const struct source_verify *with_roots = app && app->roots_given ? app : &m->host->verify;
     const struct source_root *elsewhere = &default_elsewhere;
     struct policy_verify *v = &m->settings->verify;
     struct trust_root *roots;
 
-    v->mode = merge_verify_mode(m, PICK(m, verify.mode, strict ? VERIFY_ENFORCE : VERIFY_OFF),
-                                "mode");
+    v->mode =
+        merge_verify_mode(m, PICK(m, verify.mode, strict ? VERIFY_ENFORCE : VERIFY_OFF), "mode");
     v->native = merge_verify_mode(m, PICK(m, verify.native, v->mode), "native");
     v->hooks = merge_verify_mode(m, PICK(m, verify.hooks, default_hooks(m)), "hooks");
     v->copy_max = app && app->copy_given ? app->copy_max : m->host->verify.copy_max;

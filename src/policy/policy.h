@@ -94,8 +94,8 @@ struct policy_verify {
     enum verify_mode mode;
     enum verify_mode native; /* shared objects */
     enum verify_mode hooks;  /* start-up hooks that nobody has approved */
-    uint64_t copy_max;       /* native files that others can change are copied into a sealed memfd up
-                              * to this size; 0: refused */
+    uint64_t copy_max; /* native files that others can change are copied into a sealed memfd up
+                        * to this size; 0: refused */
     struct trust_policy trust; /* owner is filled in by whoever loads the policy */
 };
 
@@ -148,12 +148,12 @@ struct policy {
     uint32_t manifest_count;
     const struct policy_hook *hooks; /* sorted by path */
     uint32_t hook_count;
-    void *arena;                 /* what the views above are kept in */
+    void *arena; /* what the views above are kept in */
 };
 
-#define POLICY_MAX_SIZE (64u << 20)        /* of the part that is read and checked at once */
+#define POLICY_MAX_SIZE (64u << 20)           /* of the part that is read and checked at once */
 #define POLICY_MAX_BLOCKS ((uint64_t)1 << 30) /* of the manifests' blocks behind it */
-#define POLICY_MAX_SOURCE 32768u /* most that source_max can be */
+#define POLICY_MAX_SOURCE 32768u              /* most that source_max can be */
 
 /*
  * Loads PREFIX/etc/spython/policy.bin. `owner` is the owner of the spython executable.

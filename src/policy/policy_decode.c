@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Decoder of formats 1 and 2, which differ by the tables that 2 has more. Tables are decoded whole, each once, into one block of memory whose size
- * follows from the header; settings then only point into them. So no file, however hostile, makes
- * the decoder allocate or run more than in proportion to the file's size.
+ * Decoder of formats 1 and 2, which differ by the tables that 2 has more. Tables are decoded whole,
+ * each once, into one block of memory whose size follows from the header; settings then only point
+ * into them. So no file, however hostile, makes the decoder allocate or run more than in proportion
+ * to the file's size.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,7 +16,7 @@
 struct decoder {
     const uint8_t *data; /* the checked part */
     size_t len;
-    uint64_t whole; /* size of the file, with the blocks behind that part */
+    uint64_t whole;        /* size of the file, with the blocks behind that part */
     const uint8_t *blocks; /* the whole file; NULL: nobody will look into manifests */
     unsigned table_count;
     struct policy_header header;
@@ -105,8 +106,8 @@ static void check_header(struct decoder *d)
     memcpy(d->tables, d->data + at, d->table_count * sizeof(d->tables[0]));
     at += d->table_count * sizeof(d->tables[0]);
     memcpy(&d->end, d->data + at, sizeof(d->end));
-    if (d->header.header_size != size || d->header.checked != d->len ||
-        d->end.reserved[0] != 0 || d->end.reserved[1] != 0)
+    if (d->header.header_size != size || d->header.checked != d->len || d->end.reserved[0] != 0 ||
+        d->end.reserved[1] != 0)
         wrong(d, "its header is of another layout");
     else
         check_tables(d);
@@ -276,8 +277,8 @@ static void decode_manifests(struct decoder *d)
         out->name = string(d, in.name, false);
         out->serial = in.serial;
         out->entry_count = in.entry_count;
-        out->block_count =
-            number(d, in.block_count, POLICY_MAX_BLOCKS / MANIFEST_BLOCK, "a manifest is too large");
+        out->block_count = number(d, in.block_count, POLICY_MAX_BLOCKS / MANIFEST_BLOCK,
+                                  "a manifest is too large");
         if (d->wrong || !check_slice(d, in.digests, POLICY_TABLE_DIGESTS))
             return;
         pages = manifest_index_pages(in.block_count);

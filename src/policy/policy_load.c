@@ -66,8 +66,8 @@ static int read_checked(int fd, struct policy_file *file, const char *path, stru
         return err_set(err, -errno, "cannot read policy '%s': %s", path, strerror(errno));
     file->size = (uint64_t)st.st_size;
     file->checked = policy_checked_size(head, (size_t)n, file->size);
-    if (file->checked > POLICY_MAX_SIZE)
-        return err_set(err, -EFBIG, "policy '%s' is larger than %u bytes", path, POLICY_MAX_SIZE);
+    if (file->checked > POLICY_MAX_SIZE || file->size > POLICY_MAX_SIZE + POLICY_MAX_BLOCKS)
+        return err_set(err, -EFBIG, "cannot read policy '%s': it is too large", path);
     bytes = malloc((size_t)file->checked + 1);
     if (!bytes)
         return err_set(err, -ENOMEM, "no memory for policy '%s'", path);

@@ -39,8 +39,9 @@ static int check_envelope(const struct policy_envelope *envelope, const struct p
         return err_set(err, -EBADMSG, "policy '%s' has %llu bytes behind its end (%s)", name,
                        (unsigned long long)file->size - envelope->size, POLICY_REPAIR);
     if (file->checked < before || (envelope->format == 1 && file->checked != file->size))
-        return err_set(err, -EBADMSG, "policy '%s' is damaged: its header is of another layout (%s)",
-                       name, POLICY_REPAIR);
+        return err_set(err, -EBADMSG,
+                       "policy '%s' is damaged: its header is of another layout (%s)", name,
+                       POLICY_REPAIR);
     digest_sha256(file->data + before, (size_t)file->checked - before, digest);
     if (memcmp(digest, envelope->digest, sizeof(digest)) != 0)
         return err_set(err, -EBADMSG, "policy '%s' is damaged: wrong checksum (%s)", name,
@@ -57,7 +58,7 @@ uint64_t policy_checked_size(const void *head, size_t len, uint64_t size)
         return size;
     memcpy(&envelope, head, sizeof(envelope));
     memcpy(&checked, (const uint8_t *)head + CHECKED_AT, sizeof(checked));
-    if (envelope.format == 1 || checked > size)
+    if (envelope.format <= 1 || checked < POLICY_HEAD_SIZE || checked > size)
         return size;
     return checked;
 }

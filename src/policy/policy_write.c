@@ -17,7 +17,7 @@ struct writer {
     struct policy_header header;
     struct policy_table tables[POLICY_TABLE_MAX];
     struct policy_header_end end;
-    uint64_t blocks; /* of manifests, behind the checked part */
+    uint64_t blocks;                 /* of manifests, behind the checked part */
     uint32_t used[POLICY_TABLE_MAX]; /* records written so far */
     uint32_t *slots;                 /* strings by hash: their offsets, 0 for none */
     size_t slot_count, slots_used;
@@ -41,9 +41,9 @@ static const size_t record_sizes[POLICY_TABLE_MAX] = {
 
 /* Where tables lie: the text, which grows, is the last. */
 static const enum policy_table_id layout[POLICY_TABLE_MAX] = {
-    POLICY_TABLE_SETTINGS, POLICY_TABLE_STRINGS, POLICY_TABLE_PINS,      POLICY_TABLE_SINKS,
-    POLICY_TABLE_DENIALS,  POLICY_TABLE_VERIFY,  POLICY_TABLE_ROOTS,     POLICY_TABLE_USES,
-    POLICY_TABLE_MANIFESTS, POLICY_TABLE_DIGESTS, POLICY_TABLE_HOOKS,    POLICY_TABLE_TEXT,
+    POLICY_TABLE_SETTINGS,  POLICY_TABLE_STRINGS, POLICY_TABLE_PINS,  POLICY_TABLE_SINKS,
+    POLICY_TABLE_DENIALS,   POLICY_TABLE_VERIFY,  POLICY_TABLE_ROOTS, POLICY_TABLE_USES,
+    POLICY_TABLE_MANIFESTS, POLICY_TABLE_DIGESTS, POLICY_TABLE_HOOKS, POLICY_TABLE_TEXT,
 };
 
 static void fail(struct writer *w, int code)
@@ -279,8 +279,8 @@ static void put_manifests(struct writer *w, const struct policy_write_input *inp
         for (uint32_t k = 0; k < in->root_count; k++)
             put_record(w, POLICY_TABLE_DIGESTS, in->roots + (size_t)k * DIGEST_SIZE);
         put_record(w, POLICY_TABLE_MANIFESTS, &out);
-        blocks += ((uint64_t)in->block_count + manifest_index_pages(in->block_count)) *
-                  MANIFEST_BLOCK;
+        blocks +=
+            ((uint64_t)in->block_count + manifest_index_pages(in->block_count)) * MANIFEST_BLOCK;
     }
     w->blocks = blocks;
     if (blocks > POLICY_MAX_BLOCKS)

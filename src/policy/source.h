@@ -119,8 +119,8 @@ void source_read_verify(struct reader *reader, const struct yaml_node *value, vo
 /* "did you mean ..." for an event that is not in the catalogue, or NULL. */
 const char *source_event_hint(struct reader *reader, const char *event);
 
-/* hooks.list: one start-up hook a line, its SHA-256 and its path; comments as below. Gives them sorted
- * by path, each path once (the last line counts). Returns false if memory ran out. */
+/* hooks.list: one start-up hook a line, its SHA-256 and its path; comments as below. Gives them
+ * sorted by path, each path once (the last line counts). Returns false if memory ran out. */
 bool source_read_hook_list(struct reader *reader, const char *data, size_t len,
                            struct policy_hook **ret, uint32_t *ret_count);
 

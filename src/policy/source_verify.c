@@ -140,7 +140,7 @@ static void check_root(struct reader *reader, const struct yaml_node *node,
 static void read_root(struct reader *reader, const struct yaml_node *node, struct source_root *ret)
 {
     static const struct reader_key keys[] = {
-        {"path", read_root_path},   {"all", read_all},     {"any", read_any},
+        {"path", read_root_path},    {"all", read_all},     {"any", read_any},
         {"manifest", read_manifest}, {"older", read_older}, {"labels", read_labels},
     };
 
@@ -190,7 +190,7 @@ static void read_elsewhere(struct reader *reader, const struct yaml_node *value,
 void source_read_verify(struct reader *reader, const struct yaml_node *value, void *target)
 {
     static const struct reader_key keys[] = {
-        {"mode", read_mode},   {"roots", read_roots}, {"elsewhere", read_elsewhere},
+        {"mode", read_mode},     {"roots", read_roots}, {"elsewhere", read_elsewhere},
         {"native", read_native}, {"hooks", read_hooks},
     };
     struct source *source = target;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "policy/policy_format.h"
+#include "policy/policy_read.h"
 
 static void load(struct artefact *artefact)
 {
@@ -53,11 +54,14 @@ void artefact_seal(void *data, size_t len)
 {
     struct policy_envelope envelope;
     uint8_t *bytes = data;
+    size_t checked;
 
     assert_true(len >= sizeof(envelope));
     memcpy(&envelope, bytes, sizeof(envelope));
     envelope.size = (uint32_t)len;
-    digest_sha256(bytes + sizeof(envelope), len - sizeof(envelope), envelope.digest);
+    memcpy(bytes, &envelope, sizeof(envelope));
+    checked = policy_checked_size(data, len, len);
+    digest_sha256(bytes + sizeof(envelope), checked - sizeof(envelope), envelope.digest);
     memcpy(bytes, &envelope, sizeof(envelope));
 }
 

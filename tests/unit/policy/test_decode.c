@@ -5,30 +5,38 @@
  * the sealed but unchanged artefact loads.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 
+#include "base/fd.h"
 #include "policy/policy_format.h"
 #include "policy_test.h"
 #include "sinks/log.h"
 
 #define BODY ((uint32_t)sizeof(struct policy_envelope))
-#define HEADER(field) (BODY + (uint32_t)offsetof(struct policy_header_v1, field))
+#define HEADER(field) (BODY + (uint32_t)offsetof(struct policy_header, field))
+#define TABLE(id) (HEADER(tables) + (id) * (uint32_t)sizeof(struct policy_table))
+#define END(field)                                                                                 \
+    ((uint32_t)(POLICY_HEADER_SIZE(POLICY_TABLE_MAX) - sizeof(struct policy_header_end) +          \
+                offsetof(struct policy_header_end, field)))
 
-static const char source[] = "profile: strict\n"
-                             "entry: {modules: [pip]}\n"
-                             "environment: {pin: {A: b}}\n"
-                             "log: {redact: ['subprocess.Popen:args']}\n"
-                             "denials: {pickle.find_class: {allow: [a.b]}}\n"
-                             "venvs: [/]\n";
+static const char source[] =
+    "profile: strict\n"
+    "entry: {modules: [pip]}\n"
+    "environment: {pin: {A: b}}\n"
+    "log: {redact: ['subprocess.Popen:args']}\n"
+    "denials: {pickle.find_class: {allow: [a.b]}}\n"
+    "venvs: [/]\n"
+    "verify: {roots: [{path: /, all: [owner, selinux], labels: [a, b]}]}\n";
 
 static struct artefact good;
 
 static uint32_t table(enum policy_table_id id)
 {
-    struct policy_header_v1 header;
+    struct policy_table t;
 
-    memcpy(&header, (const uint8_t *)good.data + BODY, sizeof(header));
-    return header.tables[id].offset;
+    memcpy(&t, (const uint8_t *)good.data + TABLE(id), sizeof(t));
+    return t.offset;
 }
 
 #define SETTINGS(field)                                                                            \
@@ -36,6 +44,9 @@ static uint32_t table(enum policy_table_id id)
 #define SINK(field) (table(POLICY_TABLE_SINKS) + (uint32_t)offsetof(struct policy_sink_v1, field))
 #define DENIAL(field)                                                                              \
     (table(POLICY_TABLE_DENIALS) + (uint32_t)offsetof(struct policy_denial_v1, field))
+#define VERIFY(field)                                                                              \
+    (table(POLICY_TABLE_VERIFY) + (uint32_t)offsetof(struct policy_verify_v2, field))
+#define ROOT(field) (table(POLICY_TABLE_ROOTS) + (uint32_t)offsetof(struct policy_root_v2, field))
 #define PIN(field) (table(POLICY_TABLE_PINS) + (uint32_t)offsetof(struct policy_pin_v1, field))
 
 static int setup(void **state)
@@ -82,7 +93,8 @@ static void expect(uint32_t at, uint32_t value, const char *part)
 {
     struct err err = ERR_INIT;
 
-    assert_int_equal(load_with(at, number_at(at), &err), 0); /* control */
+    if (load_with(at, number_at(at), &err) != 0) /* control */
+        fail_msg("%s", err.msg);
     assert_int_equal(load_with(at, value, &err), -EBADMSG);
     assert_contains(err.msg, part);
     assert_null(strchr(err.msg, '\n'));
@@ -93,43 +105,39 @@ static void test_header(void **state)
     (void)state;
     expect(HEADER(header_size), 0, "another layout");
     expect(HEADER(checked), 0, "another layout");
-    expect(HEADER(checked), (uint32_t)good.len - 1, "another layout");
-    expect(HEADER(reserved), 1, "another layout");
-    expect(HEADER(venvs.first), 0x80000000, "a list lies outside");
-    expect(HEADER(venvs.count), 0xffffffff, "a list lies outside");
+    expect(HEADER(checked), (uint32_t)good.len - 1, "a table lies outside");
+    expect(HEADER(checked), (uint32_t)good.len + 1, "another layout");
+    expect(END(reserved), 1, "another layout");
+    expect(END(venvs.first), 0x80000000, "a list lies outside");
+    expect(END(venvs.count), 0xffffffff, "a list lies outside");
 }
 
 static void test_tables(void **state)
 {
     (void)state;
     for (uint32_t i = 0; i < POLICY_TABLE_MAX; i++) {
-        uint32_t at = HEADER(tables) + i * (uint32_t)sizeof(struct policy_table);
+        uint32_t at = TABLE(i);
 
         expect(at, 0, "a table lies outside");
-        expect(at, (uint32_t)good.len, "a table lies outside");
+        expect(at, (uint32_t)good.len + 1, "a table lies outside");
         expect(at, 0xfffffff0, "a table lies outside");
         expect(at + 4, 0xffffffff, "a table lies outside");
     }
-    expect(HEADER(tables[POLICY_TABLE_SETTINGS].count), 0, "no settings");
-    expect(HEADER(tables[POLICY_TABLE_TEXT].count), 0, "text does not end");
-    expect(HEADER(tables[POLICY_TABLE_TEXT].count),
-           number_at(HEADER(tables[POLICY_TABLE_TEXT].count)) - 1, "text does not end");
+    expect(TABLE(POLICY_TABLE_SETTINGS) + 4, 0, "no settings");
+    expect(TABLE(POLICY_TABLE_TEXT) + 4, 0, "text does not end");
+    expect(TABLE(POLICY_TABLE_TEXT) + 4, number_at(TABLE(POLICY_TABLE_TEXT) + 4) - 1,
+           "text does not end");
 }
 
 static void test_strings(void **state)
 {
     const uint32_t places[] = {
-        SETTINGS(app),
-        SETTINGS(match_script),
-        SETTINGS(match_venv),
-        SETTINGS(venv),
-        SETTINGS(host),
-        PIN(name),
-        PIN(value),
-        SINK(path),
-        DENIAL(event),
-        DENIAL(id),
-        table(POLICY_TABLE_STRINGS),
+        SETTINGS(app),        SETTINGS(match_script),
+        SETTINGS(match_venv), SETTINGS(venv),
+        SETTINGS(host),       PIN(name),
+        PIN(value),           SINK(path),
+        DENIAL(event),        DENIAL(id),
+        ROOT(path),           table(POLICY_TABLE_STRINGS),
     };
 
     (void)state;
@@ -149,8 +157,16 @@ static void test_strings(void **state)
 static void test_slices(void **state)
 {
     const uint32_t places[] = {
-        SETTINGS(entry_modules), SETTINGS(env_permit), SETTINGS(redact), SETTINGS(env_pin),
-        SETTINGS(sinks),         SETTINGS(denials),    DENIAL(allow),
+        SETTINGS(entry_modules),
+        SETTINGS(env_permit),
+        SETTINGS(redact),
+        SETTINGS(env_pin),
+        SETTINGS(sinks),
+        SETTINGS(denials),
+        DENIAL(allow),
+        VERIFY(roots),
+        ROOT(labels),
+        ROOT(uses),
     };
 
     (void)state;
@@ -176,6 +192,12 @@ static void test_ranges(void **state)
     expect(DENIAL(mode), DENIAL_AUDIT + 1, "unknown mode");
     expect(DENIAL(action), DENIAL_KILL + 1, "unknown action");
     expect(DENIAL(level), LEVEL_NOISE, "unknown level");
+    expect(VERIFY(mode), VERIFY_MODE_MAX, "unknown mode");
+    expect(VERIFY(native), VERIFY_MODE_MAX, "unknown mode");
+    expect(VERIFY(hooks), VERIFY_MODE_MAX, "unknown mode");
+    expect(VERIFY(elsewhere), 3, "a list lies outside");
+    expect(ROOT(any), TRUST_BIT(TRUST_VERIFIER_MAX), "unknown verifier");
+    expect(ROOT(all), 0x80000000, "unknown verifier");
 }
 
 static void test_who_it_is_for(void **state)
@@ -248,9 +270,46 @@ static void test_content(void **state)
     assert_int_equal(s->denial_count, 3);
     assert_string_equal(s->denials[2].event, "pickle.find_class");
     assert_string_equal(s->denials[2].allow.items[0], "a.b");
+    assert_int_equal(s->verify.mode, VERIFY_ENFORCE);
+    assert_int_equal(s->verify.trust.root_count, 1);
+    assert_int_equal(s->verify.trust.roots[0].all,
+                     TRUST_BIT(TRUST_BY_OWNER) | TRUST_BIT(TRUST_BY_SELINUX));
+    assert_string_equal(s->verify.trust.roots[0].labels[1], "b");
+    assert_int_equal(s->verify.trust.elsewhere->any, TRUST_BIT(TRUST_BY_OWNER));
     assert_true(policy_has_venv(&good.policy, "/"));
     assert_false(policy_has_venv(&good.policy, "/srv"));
     assert_false(policy_has_venv(&good.policy, ""));
+}
+
+/* What the release before wrote (testdata/policy-v1.yaml) still loads, and says nothing about which
+ * code may run. */
+static void test_format_1(void **state)
+{
+    char path[4096];
+    char *data;
+    size_t len;
+    int fd;
+    struct policy policy;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    (void)snprintf(path, sizeof(path), "%s/policy-v1.bin", TESTDATA);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(fd_read_all(fd, 1 << 20, &data, &len), 0);
+    fd_close(fd);
+    if (policy_load_memory(data, len, &policy, &err) < 0)
+        fail_msg("%s", err.msg);
+    assert_int_equal(policy.host->profile, PROFILE_STRICT);
+    assert_string_equal(policy.host->entry_modules.items[0], "pip");
+    assert_int_equal(policy.host->verify.mode, VERIFY_OFF);
+    assert_int_equal(policy.host->verify.hooks, VERIFY_OFF);
+    assert_non_null(policy.host->verify.trust.elsewhere);
+    assert_int_equal(policy.manifest_count, 0);
+    policy_done(&policy);
+    data[len - 1] ^= 1;
+    assert_int_equal(policy_load_memory(data, len, &policy, &err), -EBADMSG);
+    free(data);
 }
 
 static void test_builtin(void **state)
@@ -277,7 +336,8 @@ int main(void)
         cmocka_unit_test(test_strings),    cmocka_unit_test(test_slices),
         cmocka_unit_test(test_ranges),     cmocka_unit_test(test_who_it_is_for),
         cmocka_unit_test(test_every_word), cmocka_unit_test(test_short),
-        cmocka_unit_test(test_content),    cmocka_unit_test(test_builtin),
+        cmocka_unit_test(test_content),    cmocka_unit_test(test_format_1),
+        cmocka_unit_test(test_builtin),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

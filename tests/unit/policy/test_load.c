@@ -182,9 +182,9 @@ static void test_versions(void **state)
     assert_non_null(data);
     expect_loads(place);
     memcpy(data, place->good.data, place->good.len);
-    data[8] = 2;
+    data[8] = 3;
     write_file(place->path, data, place->good.len, 0644);
-    expect_refused(place->path, -EPROTO, "has format 2, newer than 1");
+    expect_refused(place->path, -EPROTO, "has format 3, newer than 2");
     expect_refused(place->path, -EPROTO, "apply the policy again");
     data[8] = 0;
     write_file(place->path, data, place->good.len, 0644);

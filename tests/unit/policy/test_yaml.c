@@ -58,7 +58,7 @@ static const struct {
     {"profil: strict\n", "t.yaml:1:1: unknown key 'profil' in the policy [did you mean "
                          "'profile'?]"},
     {"Profile: strict\n", "unknown key 'Profile' in the policy [did you mean 'profile'?]"},
-    {"xyzzy: 1\n", "[known keys: profile, entry, environment, log, denials, venvs]"},
+    {"xyzzy: 1\n", "[known keys: profile, entry, environment, log, verify, denials, venvs]"},
     {"match: {user: 0}\n", "t.yaml:1:1: unknown key 'match'"},
     {"profile: [strict]\n", "t.yaml:1:10: 'profile' must be a text, but there is a list"},
     {"profile:\n", "t.yaml:1:9: 'profile' must be a text, but there is nothing"},
