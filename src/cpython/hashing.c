@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cpython/hashing.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #if defined(__x86_64__)
@@ -19,13 +20,16 @@ __attribute__((used)) void __wrap_OPENSSL_cpuid_setup(void)
 
 void hashing_expect(size_t len)
 {
-    static size_t until = WORTH_ASKING; /* bytes, of all calls together */
+    static _Atomic size_t until = WORTH_ASKING; /* bytes, of all calls together */
+    size_t left = atomic_load_explicit(&until, memory_order_relaxed), then;
 
-    if (until == 0)
-        return;
-    until -= len < until ? len : until;
+    do {
+        if (left == 0)
+            return;
+        then = left - (len < left ? len : left);
+    } while (!atomic_compare_exchange_weak(&until, &left, then));
     /* libcrypto obeys this variable, which the first stage removes: the program has set it. */
-    if (until == 0 && !getenv("OPENSSL_ia32cap"))
+    if (then == 0 && !getenv("OPENSSL_ia32cap"))
         __real_OPENSSL_cpuid_setup();
 }
 

@@ -14,12 +14,13 @@
 #include "cpython/dynamic.h"
 #include "cpython/gate.h"
 #include "cpython/method_wraps.h"
+#include "cpython/native_error.h"
 #include "cpython/places.h"
 #include "cpython/values.h"
 #include "stage1/handover.h"
 
 static int event_claim, event_import, event_compile, event_exec, event_addaudithook,
-    event_find_class;
+    event_find_class, event_dlopen;
 static bool wraps_done;
 
 /* Whether a denial's allow-list admits this event. */
@@ -176,6 +177,8 @@ static int handle(struct thread_context *context, int event, const char *name, P
         dynamic_fill_compile(context, args, record);
     else if (event == event_exec && !record->claimed)
         dynamic_fill_exec(context, args, record);
+    if (event == event_dlopen && recorder.settings->verify.native != VERIFY_OFF)
+        native_error_wrap_ctypes();
     judge(record->event, record);
     recorder_write(context, record, NULL);
     return carry_out(record->event, record);
@@ -214,6 +217,7 @@ int hook_install(void)
     event_exec = catalogue_find("exec");
     event_addaudithook = catalogue_find("sys.addaudithook");
     event_find_class = catalogue_find("pickle.find_class");
+    event_dlopen = catalogue_find("ctypes.dlopen");
     if (PySys_AddAuditHook(audit_hook, NULL) < 0)
         return -1;
     /* Set even when nothing is verified, so that nobody else can (PEP 551). */

@@ -4,6 +4,7 @@
 #include "cpython/code_marks.h"
 #include "cpython/dynamic.h"
 #include "cpython/gate.h"
+#include "cpython/native_error.h"
 
 /* The shapes of C functions that we wrap (METH_* flags). */
 typedef PyObject *(*fast_function)(PyObject *self, PyObject *const *args, Py_ssize_t count);
@@ -117,6 +118,13 @@ static PyMethodDef *find_method(const char *module, const char *name)
 }
 
 #define FLAGS_OF(m) ((m)->ml_flags & ~(METH_CLASS | METH_STATIC | METH_COEXIST))
+
+PyMethodDef *method_wraps_find(const char *module, const char *name, int flags)
+{
+    PyMethodDef *m = find_method(module, name);
+
+    return m && FLAGS_OF(m) == flags ? m : NULL;
+}
 
 static bool wrap_audit(void)
 {
@@ -256,7 +264,7 @@ static bool approve_importlib(struct thread_context *context)
 bool method_wraps_install(struct thread_context *context)
 {
     bool audit = wrap_audit(), compile = wrap_compile(), loads = wrap_loads();
-    bool frozen = wrap_frozen();
+    bool frozen = wrap_frozen(), native = native_error_wrap_import();
 
-    return audit && compile && loads && frozen && approve_importlib(context);
+    return audit && compile && loads && frozen && native && approve_importlib(context);
 }

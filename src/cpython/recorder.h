@@ -62,6 +62,8 @@ struct thread_context {
         uint32_t file_len;
     } last_source;
 
+    char native_refusal[896]; /* native_gate.h */
+
     /* Of the event at hand. Here and not on the stack: nobody has to clear it for each event, and
      * threads with small stacks raise events too. */
     struct record record;

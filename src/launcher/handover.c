@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cpython/native_gate.h"
 #include "launcher/main.h"
 #include "stage1/handover.h"
 
@@ -105,6 +106,7 @@ void plan_take_handover(struct plan *plan, char **envp)
     const char *slash;
 
     free(take_variable(envp, "LD_PRELOAD"));
+    free(take_variable(envp, "LD_AUDIT"));
     if (!text)
         launcher_die(EXIT_SPY_UNUSABLE, "handover: missing (start bin/spython, not the core)");
     plan->handover_text = text;
@@ -128,6 +130,10 @@ void plan_take_handover(struct plan *plan, char **envp)
                      "'%s/libexec/spython/%s/python': is Python %.16s (run: spythonctl interpreter "
                      "add)",
                      plan->prefix, minor, startup_running_version());
+    if (!native_gate_greet()) /* the linker says so in a line of its own, and goes on */
+        launcher_die(EXIT_SPY_UNUSABLE,
+                     "'%s/libexec/spython/%s/audit.so': is not active (reinstall spython)",
+                     plan->prefix, minor);
     if (stat(plan->exe, &st) < 0)
         launcher_die(EXIT_SPY_UNUSABLE, "'%s': %s (reinstall spython)", plan->exe, strerror(errno));
     plan->owner = st.st_uid;

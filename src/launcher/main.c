@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/prefault.h"
 #include "base/state_dir.h"
+#include "cpython/native_gate.h"
 #include "cpython/recorder.h"
 #include "stage1/handover.h"
 
@@ -186,10 +187,21 @@ static void write_child_start(void)
     plan_write_start(&plan);
 }
 
+static void step_guard_native_code(void)
+{
+    char own[PATH_MAX + 64];
+    struct err err = ERR_INIT;
+
+    (void)snprintf(own, sizeof(own), "%s/libexec/spython/3.%d", plan.prefix, startup_python_minor);
+    if (native_gate_start(&plan.settings->verify, own, &err) < 0)
+        launcher_die(EXIT_SPY_REFUSED, "%s", err.msg);
+}
+
 static void before_start(void *ctx)
 {
     plan_write_start(ctx);
     recorder_write_child_start = write_child_start;
+    step_guard_native_code();
     plan_verify_script(ctx);
 }
 

@@ -53,7 +53,8 @@ int launcher_main(int argc, char **argv, char **envp);
 /* Ends the process: "spython: <message>\n" on stderr, then `status`. */
 void launcher_die(int status, const char *fmt, ...) __attribute__((noreturn, format(printf, 2, 3)));
 
-/* handover.c: takes the handover and LD_PRELOAD out of environment and stack, restores argv. */
+/* handover.c: takes the handover, LD_PRELOAD and LD_AUDIT out of environment and stack, restores
+ * argv, and finds the audit object. */
 void plan_take_handover(struct plan *plan, char **envp);
 
 /* options.c: standard's and strict's command line. Dies on anything that is not admitted. */

@@ -21,10 +21,10 @@ static bool is_for_linker(const char *name)
            strncmp(name, "MALLOC_", 7) == 0;
 }
 
-static const char *pinned_preload(const struct policy_settings *settings)
+static const char *pinned(const struct policy_settings *settings, const char *name)
 {
     for (uint32_t i = 0; i < settings->env_pin_count; i++)
-        if (strcmp(settings->env_pin[i].name, "LD_PRELOAD") == 0)
+        if (strcmp(settings->env_pin[i].name, name) == 0)
             return settings->env_pin[i].value;
     return NULL;
 }
@@ -50,24 +50,38 @@ static void encode_handover(const struct plan *plan, const char *first, struct t
         launcher_die(EXIT_SPY_UNUSABLE, "start: the command line is too long");
 }
 
+/* A list for the dynamic linker: our object, then what policy pins. */
+static void put_list(const struct plan *plan, const char *variable, const char *object)
+{
+    const char *more = pinned(plan->settings, variable);
+    char *value;
+
+    if (asprintf(&value, "%s/libexec/spython/3.%d/%s%s%s", plan->prefix, startup_python_minor,
+                 object, more ? ":" : "", more ? more : "") < 0)
+        launcher_die(EXIT_SPY_UNUSABLE, "start: out of memory");
+    /* Last in the environment, where the core looks for it. */
+    (void)unsetenv(variable);
+    if (setenv(variable, value, 1) < 0)
+        launcher_die(EXIT_SPY_UNUSABLE, "start: out of memory");
+    free(value);
+}
+
 static void __attribute__((noreturn)) execute_again(const struct plan *plan)
 {
     static char guard[HANDOVER_ARGUMENT_MAX + 1], handover[HANDOVER_VALUE_MAX + 1];
     const char **argv = calloc((size_t)plan->argc + GUARD_EXTRA, sizeof(*argv));
-    const char *preload = pinned_preload(plan->settings), *first;
+    const char *first;
     struct text text;
-    char *value;
 
-    if (!argv || asprintf(&value, "%s/libexec/spython/3.%d/core.so%s%s", plan->prefix,
-                          startup_python_minor, preload ? ":" : "", preload ? preload : "") < 0)
+    if (!argv)
         launcher_die(EXIT_SPY_UNUSABLE, "start: out of memory");
     first =
         guard_build((size_t)plan->argc, (const char *const *)plan->argv, plan->execfn, argv, guard);
     text_init(&text, handover, sizeof(handover));
     encode_handover(plan, first, &text);
-    /* Last in the environment, where the core looks for them. */
-    (void)unsetenv("LD_PRELOAD");
-    if (setenv("LD_PRELOAD", value, 1) < 0 || setenv(HANDOVER_VARIABLE, handover, 1) < 0)
+    put_list(plan, "LD_AUDIT", "audit.so");
+    put_list(plan, "LD_PRELOAD", "core.so");
+    if (setenv(HANDOVER_VARIABLE, handover, 1) < 0)
         launcher_die(EXIT_SPY_UNUSABLE, "start: out of memory");
     /* The file that this process runs is the one that the first stage checked. execve() takes its
      * arguments as not constant for history's sake, and does not change them. */

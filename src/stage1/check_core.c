@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The directories and the core: there, ours, and of our minor version. */
+/* The directories, the core and the audit object: there, ours, of our minor version and release. */
 #include <linux/elf.h>
 #include <linux/errno.h>
 #include <linux/stat.h>
@@ -12,7 +12,12 @@
 
 #define NOTES_MAX 4096
 #define NOTE_NAME "spython"
-#define NOTE_MINOR 1 /* launcher/core_note.c */
+#define NOTE_MINOR 1   /* launcher/core_note.c */
+#define NOTE_RELEASE 2 /* rtld/audit.c */
+
+#ifndef SPYTHON_VERSION
+#error "compile with -DSPYTHON_VERSION=\"1.2.3\""
+#endif
 
 static const char REINSTALL[] = "install spython again, with the core for Python ";
 
@@ -55,8 +60,8 @@ void step_check_directories(struct stage1 *s)
     s->directory = open_directory(s, fd, s->location.minor, &path);
 }
 
-/* The minor version that the core says it is for, or NULL. Good until the next call. */
-static const char *core_minor(int fd, const void *table, size_t segments)
+/* The text of our note of that type in an ELF file, or NULL. Good until the next call. */
+static const char *note_text(int fd, const void *table, size_t segments, uint32_t type)
 {
     static char notes[NOTES_MAX];
     struct elf_range range;
@@ -65,45 +70,69 @@ static const char *core_minor(int fd, const void *table, size_t segments)
     while (elf_next_segment(table, segments, PT_NOTE, &at, &range)) {
         size_t want = range.size < sizeof(notes) ? (size_t)range.size : sizeof(notes);
         long len = sys_read_at(fd, notes, want, range.offset);
-        const char *minor;
+        const char *text;
 
-        if (len > 0 &&
-            elf_find_note_text(notes, (size_t)len, range.align, NOTE_NAME, NOTE_MINOR, &minor))
-            return minor;
+        if (len > 0 && elf_find_note_text(notes, (size_t)len, range.align, NOTE_NAME, type, &text))
+            return text;
     }
     return NULL;
 }
 
-void step_check_core(struct stage1 *s)
+static bool is_same(const char *a, const char *b)
+{
+    return strlen(a) == strlen(b) && memcmp(a, b, strlen(a)) == 0;
+}
+
+/* Opens a shared object of ours in the directory; refuses whatever else it is. Returns what its
+ * note says. */
+static const char *check_object(const struct stage1 *s, const char *name, const char *path,
+                                uint32_t type, const char *foreign)
 {
     const char *minor = s->location.minor, *found;
     struct elf_layout layout;
     struct file_facts facts;
     struct elf_range range;
     const void *table;
+    int fd = sys_open_at(s->directory, name, SYS_OPEN_FILE);
     size_t at = 0;
-    int fd;
 
-    check_path(s, "core.so", s->core);
-    fd = sys_open_at(s->directory, "core.so", SYS_OPEN_FILE);
     if (fd == -EACCES)
-        refuse(EXIT_SPY_UNUSABLE, s->core, "cannot be read: ", refuse_reason(fd), "chmod a+r ",
-               s->core);
+        refuse(EXIT_SPY_UNUSABLE, path, "cannot be read: ", refuse_reason(fd), "chmod a+r ", path);
     if (fd < 0)
-        refuse(EXIT_SPY_UNUSABLE, s->core, "cannot be opened: ", refuse_reason(fd), REINSTALL,
-               minor);
-    check_regular(s, fd, s->core, &facts);
-    table = check_elf(fd, s->core, REINSTALL, minor, &layout);
+        refuse(EXIT_SPY_UNUSABLE, path, "cannot be opened: ", refuse_reason(fd), REINSTALL, minor);
+    check_regular(s, fd, path, &facts);
+    table = check_elf(fd, path, REINSTALL, minor, &layout);
     if (layout.type != ET_DYN)
-        refuse(EXIT_SPY_UNUSABLE, s->core, "is not a shared object", NULL, REINSTALL, minor);
+        refuse(EXIT_SPY_UNUSABLE, path, "is not a shared object", NULL, REINSTALL, minor);
     /* What lies behind the end of the file would end in SIGBUS, without a word. */
     while (elf_next_segment(table, layout.segments, PT_LOAD, &at, &range)) {
         if (range.offset > facts.size || range.size > facts.size - range.offset)
-            refuse(EXIT_SPY_UNUSABLE, s->core, "is cut off", NULL, REINSTALL, minor);
+            refuse(EXIT_SPY_UNUSABLE, path, "is cut off", NULL, REINSTALL, minor);
     }
-    found = core_minor(fd, table, layout.segments);
+    found = note_text(fd, table, layout.segments, type);
     if (!found)
-        refuse(EXIT_SPY_UNUSABLE, s->core, "is not a core of spython", NULL, REINSTALL, minor);
-    if (strlen(found) != strlen(minor) || memcmp(found, minor, strlen(minor)) != 0)
+        refuse(EXIT_SPY_UNUSABLE, path, foreign, NULL, REINSTALL, minor);
+    return found;
+}
+
+void step_check_core(struct stage1 *s)
+{
+    const char *minor = s->location.minor, *found;
+
+    check_path(s, "core.so", s->core);
+    found = check_object(s, "core.so", s->core, NOTE_MINOR, "is not a core of spython");
+    if (!is_same(found, minor))
         refuse(EXIT_SPY_UNUSABLE, s->core, "is the core for Python ", found, REINSTALL, minor);
+}
+
+/* The audit object that does not come with us may not know how to talk to the core. */
+void step_check_audit(struct stage1 *s)
+{
+    const char *found;
+
+    check_path(s, "audit.so", s->audit);
+    found = check_object(s, "audit.so", s->audit, NOTE_RELEASE, "is not spython's audit object");
+    if (!is_same(found, SPYTHON_VERSION))
+        refuse(EXIT_SPY_UNUSABLE, s->audit, "is of another release of spython: ", found, REINSTALL,
+               s->location.minor);
 }

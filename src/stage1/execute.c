@@ -11,8 +11,9 @@
 #include "stage1/stage1.h"
 #include "stage1/sys.h"
 
-#define ENV_EXTRA 3 /* LD_PRELOAD, the handover, NULL */
+#define ENV_EXTRA 4 /* LD_AUDIT, LD_PRELOAD, the handover, NULL */
 
+static const char AUDIT[] = "LD_AUDIT=";
 static const char PRELOAD[] = "LD_PRELOAD=";
 static const char HANDOVER[] = HANDOVER_VARIABLE "=";
 
@@ -38,10 +39,11 @@ void step_execute(struct stage1 *s)
 {
     static char guard[HANDOVER_ARGUMENT_MAX + 1], removed_names[HANDOVER_REMOVED_MAX + 1];
     static char handover[sizeof(HANDOVER) + HANDOVER_VALUE_MAX];
+    static char audit[sizeof(AUDIT) + STAGE1_PATH_SIZE];
     static char preload[sizeof(PRELOAD) + STAGE1_PATH_SIZE];
     size_t argv_room = s->argc + GUARD_EXTRA, envp_room = s->envc + ENV_EXTRA;
     const char **argv = sys_memory((argv_room + envp_room) * sizeof(*argv)), **envp;
-    struct text removed, value, core;
+    struct text removed, value, object;
     const char *first;
     size_t kept;
     long r;
@@ -53,12 +55,16 @@ void step_execute(struct stage1 *s)
     envp = argv + argv_room;
     text_init(&removed, removed_names, sizeof(removed_names));
     kept = env_filter(s->envp, envp, &removed);
-    text_init(&core, preload, sizeof(preload));
-    text_add(&core, PRELOAD);
-    text_add(&core, s->core);
+    text_init(&object, audit, sizeof(audit));
+    text_add(&object, AUDIT);
+    text_add(&object, s->audit);
+    text_init(&object, preload, sizeof(preload));
+    text_add(&object, PRELOAD);
+    text_add(&object, s->core);
     text_init(&value, handover, sizeof(handover));
     text_add(&value, HANDOVER);
     encode_handover(s, first, removed_names, &value);
+    envp[kept++] = audit;
     envp[kept++] = preload;
     envp[kept++] = handover;
     envp[kept] = NULL;

@@ -31,6 +31,7 @@ struct stage1 {
     /* step_check_* */
     int directory; /* PREFIX/libexec/spython/X.Y */
     char core[STAGE1_PATH_SIZE];
+    char audit[STAGE1_PATH_SIZE]; /* audit object */
     char interpreter[STAGE1_PATH_SIZE];
     int interpreter_fd;
 };
@@ -39,6 +40,7 @@ void step_read_stack(struct stage1 *s, const long *stack);
 void step_locate(struct stage1 *s);
 void step_check_directories(struct stage1 *s);
 void step_check_core(struct stage1 *s);
+void step_check_audit(struct stage1 *s);
 void step_check_interpreter(struct stage1 *s);
 _Noreturn void step_execute(struct stage1 *s);
 

@@ -2,7 +2,7 @@
 /*
  * The first stage: what bin/spythonX.Y is. Runs before any libc, so that no variable has had any
  * effect yet; checks what it is going to execute, cleans the environment and executes the
- * registered interpreter with our core preloaded (handover.h). Static, without relocations: nobody
+ * registered interpreter with our core preloaded and our audit object beside it (handover.h). Static, without relocations: nobody
  * would apply them.
  */
 #include <linux/auxvec.h>
@@ -83,6 +83,7 @@ void stage1_main(const long *stack)
     step_locate(&state);
     step_check_directories(&state);
     step_check_core(&state);
+    step_check_audit(&state);
     step_check_interpreter(&state);
     step_execute(&state);
 }
