@@ -59,6 +59,19 @@ static bool is_source(const char *path)
     return len > 3 && strcmp(path + len - 3, ".py") == 0;
 }
 
+/* Takes a version like 3.11 up to the next slash. */
+static bool take_minor(const char *text, char minor[MINOR_SIZE])
+{
+    size_t len = strcspn(text, "/");
+
+    minor[0] = '\0';
+    if (len >= MINOR_SIZE)
+        return false;
+    memcpy(minor, text, len);
+    minor[len] = '\0';
+    return is_minor(minor);
+}
+
 int tree_minor(const struct ctl *ctl, const struct tree *tree, char minor[MINOR_SIZE],
                struct problem *problem)
 {
@@ -67,24 +80,15 @@ int tree_minor(const struct ctl *ctl, const struct tree *tree, char minor[MINOR_
     char target[64];
     ssize_t n;
 
-    minor[0] = '\0';
-    for (size_t i = 0; i < tree->count && !minor[0]; i++) {
-        const char *p = tree->files[i].path;
-
-        if (strncmp(p, "lib/python", 10) == 0)
-            (void)snprintf(minor, MINOR_SIZE, "%.*s", (int)strcspn(p + 10, "/"), p + 10);
-        if (!is_minor(minor))
-            minor[0] = '\0';
-    }
-    if (!minor[0] && name && strncmp(name, "/python", 7) == 0)
-        (void)snprintf(minor, MINOR_SIZE, "%s", name + 7);
-    if (is_minor(minor))
+    for (size_t i = 0; i < tree->count; i++)
+        if (strncmp(tree->files[i].path, "lib/python", 10) == 0 &&
+            take_minor(tree->files[i].path + 10, minor))
+            return 0;
+    if (name && strncmp(name, "/python", 7) == 0 && take_minor(name + 7, minor))
         return 0;
     n = readlink(link, target, sizeof(target) - 1);
     target[n > 0 ? n : 0] = '\0';
-    if (strncmp(target, "spython", 7) == 0)
-        (void)snprintf(minor, MINOR_SIZE, "%s", target + 7);
-    if (is_minor(minor))
+    if (strncmp(target, "spython", 7) == 0 && take_minor(target + 7, minor))
         return 0;
     minor[0] = '\0';
     problem_set(problem, UNFIT, "it is not known which Python is to compile it");
