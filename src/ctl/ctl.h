@@ -38,6 +38,7 @@ enum ctl_flag {
     CTL_NO_SIGNATURE = 524288,
     CTL_ALLOW_OLDER = 1048576,
     CTL_NO_PASSPHRASE = 2097152,
+    CTL_LOG = 4194304, /* takes a value */
 };
 
 #define CTL_MAX_VALUES 256
@@ -99,6 +100,7 @@ int cmd_rollback(struct ctl *ctl, int argc, char **argv);
 int cmd_show(struct ctl *ctl, int argc, char **argv);
 int cmd_status(struct ctl *ctl, int argc, char **argv);
 int cmd_ps(struct ctl *ctl, int argc, char **argv);
+int cmd_explain(struct ctl *ctl, int argc, char **argv);
 int cmd_keygen(struct ctl *ctl, int argc, char **argv);
 int cmd_sign(struct ctl *ctl, int argc, char **argv);
 int cmd_verify(struct ctl *ctl, int argc, char **argv);

@@ -47,6 +47,7 @@ static const struct {
     {"--allow-older", CTL_ALLOW_OLDER, NULL, "accept a release that is older than the newest"},
     {"--comment", CTL_COMMENT, "TEXT", "comment in the key"},
     {"--no-passphrase", CTL_NO_PASSPHRASE, NULL, "do not protect the key"},
+    {"--log", CTL_LOG, "FILE", "the log that the record is in"},
 };
 
 #define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
@@ -150,6 +151,9 @@ static const struct ctl_verb verbs[] = {
      0, 0, cmd_status, NULL},
     {"ps", "", "list running sessions and which policy each has",
      "Run as root to see the processes of all users.", CTL_JSON | CTL_STALE, 0, 0, cmd_ps, NULL},
+    {"explain", "RECORD-ID", "say why something was refused, and what would allow it",
+     "Looks for the record in the logs of the policy in force; --log names another file.",
+     CTL_JSON | CTL_LOG, 1, 1, cmd_explain, NULL},
     {"help", "[VERB]", "print what a verb does", "", 0, 0, 2, cmd_help, NULL},
     {0},
 };

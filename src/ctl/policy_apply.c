@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "ctl/files.h"
+#include "ctl/manifest_source.h"
 #include "ctl/output.h"
 #include "ctl/policy_view.h"
 
@@ -137,8 +138,10 @@ static int compile(const struct ctl *ctl, const char *more_venv, uint64_t serial
                    void **ret_data, size_t *ret_len, struct policy_messages *messages,
                    struct problem *problem)
 {
+    const struct policy_manifest_source manifests = manifest_source_of(ctl);
     const struct policy_compile_input input = {
         .etc_dir = ctl->etc,
+        .manifests = &manifests,
         .venvs = more_venv ? &more_venv : NULL,
         .venv_count = more_venv ? 1 : 0,
         .serial = serial,
