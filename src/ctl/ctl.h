@@ -100,6 +100,8 @@ int cmd_rollback(struct ctl *ctl, int argc, char **argv);
 int cmd_show(struct ctl *ctl, int argc, char **argv);
 int cmd_status(struct ctl *ctl, int argc, char **argv);
 int cmd_ps(struct ctl *ctl, int argc, char **argv);
+int cmd_hooks_take(struct ctl *ctl, int argc, char **argv);
+int cmd_hooks_list(struct ctl *ctl, int argc, char **argv);
 int cmd_explain(struct ctl *ctl, int argc, char **argv);
 int cmd_keygen(struct ctl *ctl, int argc, char **argv);
 int cmd_sign(struct ctl *ctl, int argc, char **argv);

@@ -113,6 +113,16 @@ static const struct ctl_verb manifest_verbs[] = {
     {0},
 };
 
+static const struct ctl_verb hooks_verbs[] = {
+    {"take", "", "note the files that run code when Python starts, and apply the policy",
+     "Looks at .pth, .start, sitecustomize and usercustomize files of every registered "
+     "interpreter\n"
+     "and adopted environment. Look at what it prints: from then on these files are known.",
+     0, 0, 0, cmd_hooks_take, NULL},
+    {"list", "", "print the files that were noted", "", CTL_JSON, 0, 0, cmd_hooks_list, NULL},
+    {0},
+};
+
 static const struct ctl_verb verbs[] = {
     {"interpreter", "VERB", "which Python runs", "", 0, 0, 0, NULL, interpreter_verbs},
     {"venv", "VERB", "which virtual environments may run", "", 0, 0, 0, NULL, venv_verbs},
@@ -134,6 +144,7 @@ static const struct ctl_verb verbs[] = {
     {"trust", "VERB", "whose signatures count", "", 0, 0, 0, NULL, trust_verbs},
     {"manifest", "VERB", "which signed manifests the policy uses", "", 0, 0, 0, NULL,
      manifest_verbs},
+    {"hooks", "VERB", "which files may run code at start-up", "", 0, 0, 0, NULL, hooks_verbs},
     {"check", "[DIR]", "look for errors in the policy's sources",
      "Compiles DIR (default: PREFIX/etc/spython) without using the result. Exit status 1 if there "
      "is\n"
