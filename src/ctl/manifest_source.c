@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/ima_manifest.h"
 #include "ctl/output.h"
 #include "ctl/signed_manifest.h"
 
@@ -71,7 +72,20 @@ static int load(void *ctx, const char *name, uint32_t older, struct manifest **r
     return r < 0 ? as_err(&problem, err) : 0;
 }
 
+static int check_ima(void *ctx, const char *root, struct manifest *ret, struct err *err)
+{
+    const struct ctl *ctl = ctx;
+    struct trust_store store = {0};
+    struct problem problem = {0};
+    int r = trust_read(ctl, &store, &problem);
+
+    r = r < 0 ? as_err(&problem, err) : ima_manifest_make(&store, root, ret, err);
+    trust_store_done(&store);
+    return r;
+}
+
 struct policy_manifest_source manifest_source_of(const struct ctl *ctl)
 {
-    return (struct policy_manifest_source){.load = load, .ctx = (void *)(uintptr_t)ctl};
+    return (struct policy_manifest_source){
+        .load = load, .check_ima = check_ima, .ctx = (void *)(uintptr_t)ctl};
 }

@@ -105,9 +105,12 @@ static void set_root(json_t *object, const struct trust_root *root, const char *
 
     set(object, verifier_names(root->all ? root->all : root->any), "verify.%s.%s", name,
         root->all ? "all" : "any");
-    if (root->manifest_count > 0) {
-        set(object, json_text(root->manifests[0]->name), "verify.%s.manifest", name);
-        set(object, json_integer(root->manifest_count - 1), "verify.%s.older", name);
+    for (uint32_t i = 0; i < root->manifest_count; i++) {
+        const struct manifest_index *m = root->manifests[i];
+
+        set(object, json_integer((json_int_t)m->serial), "verify.%s.%s.%u.serial", name, m->name,
+            i + 1);
+        set(object, json_integer(m->entry_count), "verify.%s.%s.%u.files", name, m->name, i + 1);
     }
     if (root->label_count > 0)
         set(object, strings(&labels), "verify.%s.labels", name);
