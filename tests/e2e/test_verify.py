@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each way by which CPython gets code from a file: approved code runs; one changed byte is refused under
 enforce; under audit it runs and is reported; plain python3 runs it in any case."""
-import json
-import os
 import re
 import zipfile
 
 import pytest
 
 import harness
-from harness import REFUSED, events, one, run, write
-from verified import (HOOK_RULE, REFUSAL, RULE, Tree, assert_permission_error, assert_record, cached, compile_to,
-                      flip, judged, last_line, make_key, mark, sha256)
+from harness import REFUSED, one, run, write
+from verified import (REFUSAL, Tree, assert_permission_error, assert_record, cached, compile_to,
+                      flip, judged, last_line, make_key, mark)
 
 
 def zip_of(path, name, text):
@@ -146,3 +144,106 @@ def assert_told(refused, name, victim):
         assert refused.status == 1 and re.search(rb"PermissionError: .*" + REFUSAL, refused.err), refused.err
     else:
         assert_permission_error(refused, victim)
+
+
+MAIN = "import sys\nsys.path.insert(0, %r)\nimport lib\n"
+
+
+@pytest.fixture
+def tree(sp, work, key):
+    """A main program that imports lib.py, and the bytecode of that in its place."""
+    tree = Tree(work / "srv", key)
+    tree.main = tree.write("main.py", MAIN % str(tree.root))
+    tree.lib = tree.write("lib.py", mark())
+    tree.pyc = compile_to(sp, tree.lib, cached(sp, tree.lib), "unchecked-hash")
+    return tree.approve(sp)
+
+
+def test_bytecode_approved(sp, tree):
+    """Source that nobody approved does not matter, as long as approved bytecode stands for it."""
+    flip(tree.lib)
+    assert sp.run("-B", tree.main)[:3] == (0, b"mark A\n", b"")
+    assert [r["verdict"] for r in judged(sp, tree.pyc)] == ["allow"]
+    assert judged(sp, tree.lib) == []
+
+
+def test_bytecode_changed(sp, tree):
+    """The source is used, and nobody sees a difference but in the records."""
+    before = tree.pyc.read_bytes()
+    flip(tree.pyc)
+    assert sp.run_python("-B", tree.main)[:3] == (0, b"mark B\n", b"")
+    assert sp.run("-B", tree.main)[:3] == (0, b"mark A\n", b"")
+    record = one(judged(sp, tree.pyc))
+    assert_record(record, "deny", before, tree.pyc.read_bytes())
+    assert record["level"] == "medium"
+    assert [r["verdict"] for r in judged(sp, tree.lib)] == ["allow"]
+    sp.apply(tree.policy("audit"))
+    sp.clear_logs()
+    assert sp.run("-B", tree.main)[:3] == (0, b"mark B\n", b"")
+    assert_record(one(judged(sp, tree.pyc)), "would-deny", before, tree.pyc.read_bytes())
+
+
+def test_bytecode_and_source_changed(sp, tree):
+    flip(tree.pyc)
+    flip(tree.lib)
+    refused = sp.run("-B", tree.main)
+    assert_permission_error(refused, tree.lib)
+    assert refused.out == b""
+    assert [r["verdict"] for r in judged(sp, tree.pyc) + judged(sp, tree.lib)] == ["deny", "deny"]
+
+
+@pytest.mark.parametrize("mode", ["timestamp", "checked-hash", "unchecked-hash"])
+def test_bytecode_planted(sp, work, key, mode):
+    """A cache that CPython believes: it bears the time, size or hash of the approved source."""
+    tree = Tree(work / "srv", key)
+    main = tree.write("main.py", MAIN % str(tree.root))
+    lib = tree.write("lib.py", mark())
+    tree.approve(sp)
+    pyc = compile_to(sp, lib, cached(sp, lib), mode)
+    flip(pyc)
+    assert sp.run_python("-B", main)[:3] == (0, b"mark B\n", b"")
+    assert sp.run("-B", main)[:3] == (0, b"mark A\n", b"")
+    assert one(judged(sp, pyc))["args"]["reason"] == "is not listed"
+
+
+START = {"pth": ("marked.pth", "import sys; sys.stdout.write('mark A\\n')\n"), "sitecustomize": ("sitecustomize.py", mark())}
+
+
+@pytest.mark.parametrize("name", sorted(START))
+def test_start_hooks_of_a_venv(sp, work, key, name):
+    made = run([sp.python, "-I", "-m", "venv", "--without-pip", work / "venv"], env=sp.env())
+    assert made.status == 0, made
+    site = work / "venv" / "lib" / ("python" + sp.minor) / "site-packages"
+    file, text = START[name]
+    victim = write(site / file, text)
+    script = write(work / "app.py", "pass\n")
+    adopted = sp.spythonctl("venv", "adopt", work / "venv")
+    assert adopted.status == 0, adopted
+    spython, python = work / "venv/bin/spython", work / "venv/bin/python"
+    tree = Tree(work / "venv", key).approve(sp)
+
+    def start(executable):
+        """site.py reads the .pth files of an environment twice."""
+        found = run([executable, "-B", script], env=sp.env())
+        return found._replace(out=set(found.out.split(b"\n")) - {b""})
+
+    if name == "sitecustomize" and run([python, "-B", script], env=sp.env()).out == b"":
+        pytest.skip("the distribution's own sitecustomize comes first")
+    assert start(spython)[:3] == (0, {b"mark A"}, b"")
+    before = victim.read_bytes()
+    flip(victim)
+    assert start(python)[:3] == (0, {b"mark B"}, b"")
+    sp.clear_logs()
+    found = start(spython)
+    assert (found.status, found.out) == (0, set())
+    if name == "sitecustomize":
+        assert re.search(rb"PermissionError: .*" + REFUSAL, found.err), found.err
+    assert judged(sp, victim)
+    for record in judged(sp, victim):
+        assert_record(record, "deny", before, victim.read_bytes())
+    sp.apply(tree.policy("audit"))
+    sp.clear_logs()
+    assert start(spython)[:3] == (0, {b"mark B"}, b"")
+    assert judged(sp, victim)
+    for record in judged(sp, victim):
+        assert_record(record, "would-deny", before, victim.read_bytes())
