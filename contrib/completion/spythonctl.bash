@@ -3,7 +3,7 @@
 # compares the words with `spythonctl --help`.
 
 _spythonctl() {
-    local verbs="interpreter venv check apply rollback show status ps help"
+    local verbs="interpreter venv check apply confirm off on rollback show status ps help"
     local interpreter_verbs="add list remove check default"
     local venv_verbs="adopt list remove"
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
@@ -12,7 +12,7 @@ _spythonctl() {
     # The words that are no options, without the program and the one being completed.
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --prefix) ((i++)) ;;
+        --prefix | --confirm-within | --for | --reason) ((i++)) ;;
         -*) ;;
         *) words+=("${COMP_WORDS[i]}") ;;
         esac
@@ -39,7 +39,8 @@ _spythonctl() {
     "interpreter list" | "interpreter check" | "venv list" | check | show | status)
         options="$options --json"
         ;;
-    apply) options="$options --dry-run" ;;
+    apply) options="$options --dry-run --confirm-within" ;;
+    off) options="$options --for --reason" ;;
     ps) options="$options --json --stale" ;;
     esac
 
