@@ -3,8 +3,8 @@
 # compares the words with `spythonctl --help`.
 
 _spythonctl() {
-    local verbs="interpreter venv keygen sign verify trust manifest hooks check apply rollback show
-        status ps explain help"
+    local verbs="interpreter venv keygen sign verify trust manifest hooks check apply confirm off on
+        rollback show status ps explain help"
     local interpreter_verbs="add list remove check default"
     local venv_verbs="adopt list remove"
     local trust_verbs="add list revoke remove"
@@ -17,7 +17,8 @@ _spythonctl() {
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
         --prefix | --name | --key | --format | --cert | --tool-option | --out | --serial | --exclude | \
-            --jobs | --from-log | --manifest | --reason | --comment | --log) ((i++)) ;;
+            --jobs | --from-log | --manifest | --reason | --comment | --log | --confirm-within | \
+            --for) ((i++)) ;;
         -*) ;;
         *) words+=("${COMP_WORDS[i]}") ;;
         esac
@@ -70,7 +71,8 @@ _spythonctl() {
         "hooks list" | check | show | status)
         options="$options --json"
         ;;
-    apply) options="$options --dry-run" ;;
+    apply) options="$options --dry-run --confirm-within" ;;
+    off) options="$options --for --reason" ;;
     ps) options="$options --json --stale" ;;
     esac
 
