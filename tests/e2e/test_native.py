@@ -454,3 +454,63 @@ def test_core_without_the_audit_object(sp_one, work):
     assert b"audit.so': is not active (reinstall spython)\n" in done.err
     audit.write_bytes(data)
     program.runs("ran")
+
+
+RACER = '''
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <pthread.h>
+#include <unistd.h>
+static int other, copy, saved;
+static void *race(void *unused)
+{
+    for (;;) {
+        dup2(other, copy);
+        for (int fd = copy + 1; fd < copy + 256 && fcntl(fd, F_GETFD) >= 0; fd++)
+            dup2(other, fd);
+        dup2(saved, copy);
+    }
+    return unused;
+}
+void start(int o, int c) { pthread_t t; other = o; copy = c; saved = dup(c); pthread_create(&t, NULL, race, NULL); }
+'''
+
+
+def test_another_file_under_the_number_of_a_copy(sp_one, work, safe_dir, open_dir):
+    """An approved library puts another file where the linker is about to open the copy. What is
+    mapped is compared with what was judged: the process ends before anything of it runs."""
+    racer = compile_c(safe_dir / "racer.so", RACER, "-pthread")
+    library = compile_library(open_dir / "lib.so")
+    evil = compile_c(safe_dir / "evil.so", "#include <unistd.h>\nint answer(void) { return 1; }\n"
+                     "__attribute__((constructor)) static void f(void) { (void)!write(1, \"EVIL\", 4); }")
+    control = Program(sp_one, work / "c", caller(evil))
+    control.control("EVIL1")
+    program = Program(sp_one, work / "p", '''
+import ctypes, _ctypes, os
+first = ctypes.CDLL(%r)
+copy = int([n for n in os.listdir("/proc/self/fd") if int(n) > 9 and os.path.lexists("/proc/self/fd/" + n)
+            and "memfd:spython:lib.so" in os.readlink("/proc/self/fd/" + n)][0])
+_ctypes.dlclose(first._handle)
+ctypes.CDLL(%r).start(os.open(%r, os.O_RDONLY), copy)
+for _ in range(200):
+    os.sched_yield()
+    try:
+        _ctypes.dlclose(_ctypes.dlopen(%r, 0))
+    except OSError:
+        pass
+os._exit(0)
+''' % (str(library), str(racer), str(evil), str(library)))
+    sp_one.apply(policy("enforce", "1M") + "  roots:\n  - path: %s\n    any: ['null']\n" % open_dir)
+    caught = 0
+    for _ in range(20):
+        sp_one.clear_logs()
+        done = sp_one.run(program.path)
+        assert b"EVIL" not in done.out, done
+        if done.status == harness.REFUSED:
+            record = [r for r in program.native() if r["verdict"] == "kill"][-1]
+            assert record["level"] == "critical" and record["rules"] == [RULE]
+            assert "another file was mapped" in record["args"]["reason"]
+            caught += 1
+        if caught == 2:
+            break
+    assert caught
