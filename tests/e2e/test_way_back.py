@@ -266,6 +266,7 @@ def test_off_for_one_app(sp_one, denied, work):
     assert b"PermissionError" in sp_one.run(denied).err  # the control
     ctl(sp_one, "on")
     assert b"PermissionError" in sp_one.run(other).err
+    assert not (sp_one.etc / "policy.bin.off.app").exists()
 
 
 def test_off_needs_something_that_is_enforced(sp_one):

@@ -22,9 +22,8 @@ static void compile(void **ret, size_t *ret_len)
     struct policy_messages messages;
     struct err err = ERR_INIT;
 
-    assert_int_equal(policy_compile_text("test", yaml, strlen(yaml), 7, 9, ret, ret_len, &messages,
-                                         &err),
-                     0);
+    assert_int_equal(
+        policy_compile_text("test", yaml, strlen(yaml), 7, 9, ret, ret_len, &messages, &err), 0);
     policy_messages_done(&messages);
 }
 
