@@ -222,21 +222,42 @@ static void write_open_code(struct judgement *j, struct verify_verdict *ret)
         explain(RULE_CODE, "nobody can say which file it is", deciding(j), ret);
 }
 
-/* Lines of a .pth file that site.py executes; all lines of a .start file that are not empty. */
+/* How many bytes end a line at `p`, for some version of site.py: it reads with universal newlines,
+ * or from 3.13 on splits as str.splitlines() does. 0: none. */
+static size_t line_end(const char *p, const char *end)
+{
+    size_t left = (size_t)(end - p);
+
+    if ((*p >= '\n' && *p <= '\r') || (*p >= '\x1c' && *p <= '\x1e'))
+        return 1;
+    if (left >= 2 && memcmp(p, "\xc2\x85", 2) == 0)
+        return 2;
+    if (left >= 3 && (memcmp(p, "\xe2\x80\xa8", 3) == 0 || memcmp(p, "\xe2\x80\xa9", 3) == 0))
+        return 3;
+    return 0;
+}
+
+/* Lines of a .pth file that site.py executes; all lines of a .start file that are not empty. Rather
+ * one too many than one too few. */
 static unsigned executable_lines(const struct verify_file *file, bool all)
 {
     const char *p = file->data, *end = p + file->len;
     unsigned lines = 0;
 
+    if (file->len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
+        p += 3; /* a byte order mark, which newer versions skip */
     while (p < end) {
-        const char *stop = memchr(p, '\n', (size_t)(end - p));
-        size_t len = (size_t)((stop ? stop : end) - p);
+        const char *stop = p;
+        size_t len, gap = 0;
 
+        while (stop < end && (gap = line_end(stop, end)) == 0)
+            stop++;
+        len = (size_t)(stop - p);
         if (all)
-            lines += len > 0 && p[0] != '#' && p[0] != '\r';
+            lines += len > 0 && p[0] != '#';
         else
             lines += len >= 7 && memcmp(p, "import", 6) == 0 && (p[6] == ' ' || p[6] == '\t');
-        p += len + 1;
+        p = stop + gap;
     }
     return lines;
 }
