@@ -98,17 +98,10 @@ static int map(struct native_copy *copy)
 
 static int make(struct native_copy *copy, int fd, const struct stat *st, const char *real)
 {
-    CLEANUP_FREE char *directory = strdup(real);
-    CLEANUP_FD int memory = -1;
-    char *slash;
+    const char *slash = strrchr(real, '/');
+    CLEANUP_FD int memory = make_memory(real);
     int r;
 
-    if (!directory)
-        return -ENOMEM;
-    slash = strrchr(directory, '/');
-    if (slash)
-        *slash = '\0';
-    memory = make_memory(real);
     if (memory < 0)
         return memory;
     r = transfer(fd, memory, st->st_size);
@@ -121,9 +114,13 @@ static int make(struct native_copy *copy, int fd, const struct stat *st, const c
     r = map(copy);
     if (r < 0)
         return r;
+    copy->directory = slash ? strndup(real, (size_t)(slash - real)) : strdup(real);
+    if (!copy->directory) {
+        native_copy_release(copy);
+        return -ENOMEM;
+    }
     (void)snprintf(copy->path, sizeof(copy->path), "/proc/self/fd/%d", memory);
     copy->fd = steal_fd(&memory);
-    copy->directory = STEAL(directory);
     return 0;
 }
 

@@ -80,12 +80,6 @@ static const char *decide(const char *name, const struct link_map *requester)
     bool enforce = active->native == VERIFY_ENFORCE;
 
     forget_expected();
-    /* What the linker would make of it we cannot see. Nothing that Python does needs it. */
-    if (enforce && native_path_has_token(name)) {
-        keep_refusal(name, "refused by rule spython-unapproved-native: only the dynamic linker "
-                           "could tell what its name means");
-        return NULL;
-    }
     native_judge(active, &question, &answer);
     if (answer.outcome == NATIVE_NOTHING)
         return name; /* should it be there after all by then, opened() looks at it */
@@ -118,16 +112,27 @@ static const char *search(const char *name, const struct link_map *requester, un
 /* One line of /proc/self/maps: is it the mapping that holds `address`, and of which file? */
 static bool parse_mapping(const char *line, uintptr_t address, dev_t *ret_device, ino_t *ret_inode)
 {
-    unsigned long start, end, offset, inode;
-    unsigned major, minor;
-    char mode[8];
+    uintptr_t start, end;
+    unsigned long major, minor;
+    char *at;
 
-    if (sscanf(line, "%lx-%lx %7s %lx %x:%x %lu", &start, &end, mode, &offset, &major, &minor,
-               &inode) != 7 ||
-        address < start || address >= end)
+    start = strtoul(line, &at, 16);
+    if (*at++ != '-')
         return false;
-    *ret_device = makedev(major, minor);
-    *ret_inode = inode;
+    end = strtoul(at, &at, 16);
+    if (address < start || address >= end)
+        return false;
+    at += strspn(at, " ");
+    at += strcspn(at, " ");     /* the mode */
+    (void)strtoul(at, &at, 16); /* the offset */
+    major = strtoul(at, &at, 16);
+    if (*at++ != ':')
+        return false;
+    minor = strtoul(at, &at, 16);
+    if (*at != ' ')
+        return false;
+    *ret_device = makedev((unsigned)major, (unsigned)minor);
+    *ret_inode = strtoul(at, NULL, 10);
     return true;
 }
 

@@ -284,23 +284,40 @@ static bool judge(void)
     return j.result.trusted && is_lasting();
 }
 
+static void begin(const struct policy_verify *policy, const struct native_question *question,
+                  struct native_answer *answer)
+{
+    j.fd = -1;
+    j.policy = policy;
+    j.question = question;
+    j.answer = answer;
+    j.walk.real[0] = j.why[0] = '\0';
+    j.copy = NULL;
+    j.judged = j.pinned = false;
+    j.count = 0;
+    memset(&j.file, 0, sizeof(j.file));
+    memset(&j.record, 0, sizeof(j.record));
+}
+
 void native_judge(const struct policy_verify *policy, const struct native_question *question,
                   struct native_answer *ret)
 {
     bool allowed;
 
     *ret = (struct native_answer){.outcome = NATIVE_NOTHING, .use = question->name, .pin_fd = -1};
+    begin(policy, question, ret);
+    /* What the linker would make of it we cannot see. Nothing that Python does needs it. */
+    if (policy->native == VERIFY_ENFORCE && question->moment == NATIVE_SEARCHED &&
+        native_path_has_token(question->name)) {
+        (void)snprintf(j.walk.real, sizeof(j.walk.real), "%s", question->name);
+        (void)snprintf(j.why, sizeof(j.why),
+                       "only the dynamic linker could tell what its name means");
+        conclude(false);
+        return;
+    }
     j.fd = open(question->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (j.fd < 0)
         return;
-    j.policy = policy;
-    j.question = question;
-    j.answer = ret;
-    j.walk.real[0] = j.why[0] = '\0';
-    j.copy = NULL;
-    j.judged = j.pinned = false;
-    j.count = 0;
-    memset(&j.record, 0, sizeof(j.record));
     if (fstat(j.fd, &j.st) == 0 && is_object()) {
         j.file = (struct trust_file){.st = j.st, .kind = TRUST_NATIVE};
         allowed = judge();

@@ -48,14 +48,15 @@ static void compare(struct answer *answer, const struct tree *tree, const struct
     while (i < tree->count || j < manifest->count) {
         const struct tree_file *file = i < tree->count ? &tree->files[i] : NULL;
         const struct manifest_entry *entry = j < manifest->count ? &manifest->entries[j] : NULL;
-        int order = !file ? 1 : !entry ? -1 : strcmp(file->path, entry->path);
+        int order = file && entry ? strcmp(file->path, entry->path) : file ? -1 : 1;
 
-        if (order < 0) {
+        if (file && order < 0) {
             tell_added(answer, file);
-        } else if (order > 0) {
+        } else if (entry && order > 0) {
             tell(answer, answer->missing, "missing", entry->path, entry->distribution);
-        } else if (file->size != entry->size ||
-                   memcmp(file->sha256, entry->sha256, DIGEST_SIZE) != 0) {
+        } else if (file && entry &&
+                   (file->size != entry->size ||
+                    memcmp(file->sha256, entry->sha256, DIGEST_SIZE) != 0)) {
             tell(answer, answer->changed, "changed", entry->path, entry->distribution);
         }
         i += order <= 0;
@@ -106,11 +107,11 @@ static int verify_tree(const struct ctl *ctl, const char *dir, const struct sign
                             .missing = json_array()};
     struct problem problem = {0};
     struct tree tree;
-    int r = tree_open(&tree, dir, &problem), status;
+    int status;
 
     options->keep_odd = true;
-    if (r == 0 && (r = tree_walk(&tree, options, &problem)) == 0 &&
-        (r = tree_hash(&tree, options, &problem)) == 0) {
+    if (tree_open(&tree, dir, &problem) == 0 && tree_walk(&tree, options, &problem) == 0 &&
+        tree_hash(&tree, options, &problem) == 0) {
         (void)tree_attribute(&tree);
         compare(&answer, &tree, &m->manifest);
         print_answer(&answer, m);

@@ -98,7 +98,7 @@ int explain_find(const char *id, const char *log, const char *const *places, siz
         if (r < 0)
             return problem_set(problem, r, "cannot read '%s': %s", safe(log), strerror(-r));
     }
-    for (size_t i = 0; !log && r == 0 && i < 2 * place_count; i++)
+    for (size_t i = 0; place_count > 0 && !log && r == 0 && i < 2 * place_count; i++)
         r = find_in_directory(places[i % place_count], id, i < place_count, ret);
     if (r < 0)
         return problem_set(problem, r, "cannot read the logs: %s", strerror(-r));

@@ -129,7 +129,7 @@ int ima_signature_check(const struct trust_store *store, const struct ima_signat
                         int fd, uint8_t ret_sha256[DIGEST_SIZE])
 {
     const EVP_MD *hash = EVP_get_digestbyname(signature->hash);
-    struct digests digests;
+    struct digests digests = {0};
     int r = hash ? read_digests(fd, hash, &digests) : -EBADMSG, worst = -ENOKEY;
 
     if (r < 0)

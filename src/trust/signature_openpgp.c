@@ -31,13 +31,12 @@ struct verdict {
 /* VALIDSIG FPR DATE TIMESTAMP EXPIRE VERSION RESERVED PUBKEY HASH CLASS PRIMARY */
 static void read_valid(const char *rest, struct verdict *v)
 {
-    char class[8] = "";
-    long long when = 0;
+    char class[8] = "", when[24] = "";
 
-    if (sscanf(rest, "%63s %*s %lld %*s %*s %*s %*s %*s %7s %63s", v->key, &when, class,
+    if (sscanf(rest, "%63s %*s %23s %*s %*s %*s %*s %*s %7s %63s", v->key, when, class,
                v->primary) == 4) {
         v->is_binary = strcmp(class, "00") == 0;
-        v->signed_at = when;
+        v->signed_at = strtoll(when, NULL, 10);
     }
 }
 
@@ -95,8 +94,9 @@ static int judge(const struct verdict *v, const char *complaint, struct err *err
 static int write_keyring(const struct trust_store *store, const struct tool_dir *dir,
                          char path[128], struct err *err)
 {
-    CLEANUP_FREE uint8_t *all = NULL;
+    uint8_t *all;
     size_t len = 0, at = 0;
+    int r;
 
     for (size_t i = 0; i < store->key_count; i++)
         if (store->keys[i].kind == TRUST_KEY_OPENPGP)
@@ -109,7 +109,9 @@ static int write_keyring(const struct trust_store *store, const struct tool_dir 
             memcpy(all + at, store->keys[i].data, store->keys[i].len);
             at += store->keys[i].len;
         }
-    return tool_dir_write(dir, "keyring.gpg", all, len, path, err);
+    r = tool_dir_write(dir, "keyring.gpg", all, len, path, err);
+    free(all);
+    return r;
 }
 
 static int run_gpgv(const struct signature_input *in, const uint8_t *sig, size_t sig_len,
