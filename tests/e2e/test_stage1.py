@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import pwd
+import re
 import resource
 import shutil
 import struct
@@ -22,6 +23,7 @@ import pytest
 
 import harness
 
+RELEASE = re.search(r"version : '([^']*)'", (harness.SOURCE / "meson.build").read_text()).group(1)
 NOBODY = pwd.getpwnam("nobody")
 ET_EXEC, EM_OTHER = 2, 40  # the latter is 32 bit ARM: nobody's first stage
 PT_INTERP, PT_LOAD_ALIKE = 3, 0x6474E553  # the latter: a type that every loader ignores
@@ -64,7 +66,16 @@ def parts(workspace):
                 '-DSPYTHON_MINOR_TEXT="%s"' % m] if m else []
         subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o",
                         cores[m], harness.SOURCE / "tests/e2e/probe_core.c"] + note, check=True)
-    return {"minor": minor, "python": Path(os.path.realpath(python)), "cores": cores,
+    audits = {}
+    for release in (RELEASE, "0.0.9", None):
+        audits[release] = folder / ("audit-%s.so" % release)
+        source = harness.SOURCE / "src/rtld/audit.c"
+        if not release:  # an audit object, but not ours
+            source = harness.write(folder / "foreign.c", "unsigned la_version(unsigned v) { return v; }\n")
+        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-nostdlib", "-ffreestanding",
+                        "-fno-stack-protector", "-I", harness.SOURCE / "src",
+                        '-DSPYTHON_VERSION="%s"' % release, "-o", audits[release], source], check=True)
+    return {"minor": minor, "python": Path(os.path.realpath(python)), "cores": cores, "audits": audits,
             "stage1": stage1_binary()}
 
 
@@ -130,6 +141,7 @@ class Prefix:
         self.exe = self.root / "bin" / ("spython" + self.minor)
         self.libexec = self.root / "libexec" / "spython" / self.minor
         self.core = self.libexec / "core.so"
+        self.audit = self.libexec / "audit.so"
         self.record = self.libexec / "interpreter"
         self.python = self.libexec / "python"
         old = os.umask(0o022)
@@ -139,11 +151,16 @@ class Prefix:
         shutil.copy(parts["stage1"], self.exe)
         self.exe.chmod(0o755)
         self.use_core(parts["cores"][self.minor])
+        self.use_audit(parts["audits"][RELEASE])
         self.register(parts["python"])
 
     def use_core(self, source, mode=0o644):
         shutil.copy(source, self.core)
         self.core.chmod(mode)
+
+    def use_audit(self, source, mode=0o644):
+        shutil.copy(source, self.audit)
+        self.audit.chmod(mode)
 
     def register(self, path, **changes):
         self.link(path)
@@ -216,6 +233,7 @@ def test_intact_prefix_starts(p):
         "format": b"1", "minor": p.minor.encode(), "prefix": os.fsencode(p.root),
         "executable": os.fsencode(p.exe), "execfn": os.fsencode(p.exe), "guard": b"r",
         "first": b"app.py", "removed": b"", "second_pass": b"0"}
+    assert seen.env[-3] == b"LD_AUDIT=" + os.fsencode(p.audit)
     assert seen.env[-2] == b"LD_PRELOAD=" + os.fsencode(p.core)
     assert seen.secure == 0
 
@@ -263,7 +281,7 @@ def test_guard_stops_a_plain_python(parts, work, guard):
 def test_environment_order_and_bytes(p):
     env = {b"B": b"1", b"A": b"x\xff\n=y", b"LD_DEBUG": b"help", b"EMPTY": b"", b"C": b"3"}
     seen = p.see("xx", env=env)
-    assert seen.env[:-2] == [b"B=1", b"A=x\xff\n=y", b"EMPTY=", b"C=3"]
+    assert seen.env[:-3] == [b"B=1", b"A=x\xff\n=y", b"EMPTY=", b"C=3"]
     assert seen.handover["removed"] == b"LD_DEBUG"
 
 
@@ -281,7 +299,7 @@ def test_odd_environment(p):
     result = exec_raw(p.exe, [b"a", b"bc"], [b"LD_PRELOAD", b"=x", b"LD_A=1", b"nothing", b"LD_A=2",
                                              b"SPYTHON_HANDOVER=1:1,", b"", b"LDX=1"])
     seen = Seen(result.stdout)
-    assert seen.env[:-2] == [b"=x", b"nothing", b"", b"LDX=1"]
+    assert seen.env[:-3] == [b"=x", b"nothing", b"", b"LDX=1"]
     assert seen.handover["removed"] == b"LD_PRELOAD=LD_A=LD_A=SPYTHON_HANDOVER"
 
 
@@ -348,7 +366,7 @@ def test_removed_variables(p, parts):
     control = harness.run([parts["python"], "-S", "-c", "import os; print(*os.environ)"], env=env)
     assert set(REMOVED + KEPT) <= set(control.out.decode().split())
     seen = p.see("xx", env=env)
-    assert [e.partition(b"=")[0].decode() for e in seen.env] == KEPT + ["LD_PRELOAD",
+    assert [e.partition(b"=")[0].decode() for e in seen.env] == KEPT + ["LD_AUDIT", "LD_PRELOAD",
                                                                         "SPYTHON_HANDOVER"]
     assert seen.handover["removed"].decode().split("=") == REMOVED
 
@@ -513,14 +531,14 @@ def test_core_of_another_minor(p, parts):
 
 
 @needs_root
-@pytest.mark.parametrize("which", ["core", "record"])
+@pytest.mark.parametrize("which", ["core", "audit", "record"])
 def test_foreign_owned(p, which):
     path = getattr(p, which)
     os.chown(path, NOBODY.pw_uid, -1)
     p.refuses(path, "uid %d" % NOBODY.pw_uid, "chown root")
 
 
-@pytest.mark.parametrize("which", ["core", "record"])
+@pytest.mark.parametrize("which", ["core", "audit", "record"])
 @pytest.mark.parametrize("mode, word", [(0o664, "its group"), (0o646, "everybody")])
 def test_writable(p, which, mode, word):
     path = getattr(p, which)
@@ -528,7 +546,7 @@ def test_writable(p, which, mode, word):
     p.refuses(path, "written by " + word)
 
 
-@pytest.mark.parametrize("which", ["core", "record"])
+@pytest.mark.parametrize("which", ["core", "audit", "record"])
 @pytest.mark.parametrize("kind", ["directory", "fifo", "symlink", "empty"])
 def test_not_a_regular_file(p, work, which, kind):
     path = getattr(p, which)
@@ -543,6 +561,42 @@ def test_not_a_regular_file(p, work, which, kind):
     else:
         path.touch(0o644)
     p.refuses(path, timeout=10)
+
+
+def test_audit_object_missing(p):
+    p.audit.unlink()
+    p.refuses(p.audit, "does not exist", "install spython again")
+
+
+@needs_root
+def test_audit_object_unreadable(p):
+    p.audit.chmod(0o600)
+    p.see("x")
+    p.refuses(p.audit, "permission denied", "chmod a+r", nobody=True)
+
+
+def test_audit_object_of_another_release(p, parts):
+    p.use_audit(parts["audits"]["0.0.9"])
+    p.refuses(p.audit, "another release of spython: 0.0.9")
+    p.use_audit(parts["audits"][None])
+    p.refuses(p.audit, "not spython's audit object")
+    p.use_audit(parts["cores"][p.minor])
+    p.refuses(p.audit, "not spython's audit object")
+    p.use_audit(parts["audits"][RELEASE])
+    p.see("x")
+
+
+def test_damaged_audit_object(p, parts):
+    whole = parts["audits"][RELEASE].read_bytes()
+    for size in (0, 1, 4, 16, 63, 64, 100, 300):
+        p.audit.write_bytes(whole[:size])
+        p.refuses(p.audit)
+    p.audit.write_bytes(whole)
+    patch_bytes(p.audit, 18, struct.pack("<H", EM_OTHER))
+    p.refuses(p.audit, "another machine")
+    p.audit.write_bytes(whole)
+    patch_bytes(p.audit, 16, struct.pack("<H", ET_EXEC))
+    p.refuses(p.audit, "not a shared object")
 
 
 def test_damaged_core(p, parts):
