@@ -40,7 +40,7 @@ prefix: build
 	@scripts/make-prefix "$(BUILD)" "$(DIR)"
 
 install: build
-	@scripts/make-prefix "$(BUILD)" "$(DESTDIR)$(PREFIX)"
+	@scripts/make-prefix "$(BUILD)" "$(DESTDIR)$(PREFIX)" "$(DESTDIR)$(filter-out /usr,$(PREFIX))"
 
 demo: build
 	@scripts/demo "$(BUILD)"

@@ -148,10 +148,10 @@ static void judge(struct thread_context *context, const char *path, PyObject *na
         file->len = (size_t)PyBytes_GET_SIZE(bytes);
     }
     file->kind = verify_kind(path, file->data, file->len);
+    record.at.len = record.in.len = 0;
+    record.stack_count = 0;
     if (context)
         (void)places_fill(context, &record, recorder.settings->stack_frames, stack);
-    if (!context || recorder.settings->verify.mode == VERIFY_OFF)
-        record.stack_count = 0; /* so many files are opened, and all by importlib */
     verify_code(file, &record, ret);
 }
 

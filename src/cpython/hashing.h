@@ -9,8 +9,8 @@
 
 #include <stddef.h>
 
-/* Call before `len` bytes are hashed: lets libcrypto ask if that pays. Any thread: one of them asks,
- * and others hash the slow way until it has. */
+/* Call before `len` bytes are hashed: lets libcrypto ask if that pays. Any thread: one of them
+ * asks, and others hash the slow way until it has. */
 void hashing_expect(size_t len);
 
 #endif

@@ -274,6 +274,35 @@ static int finish(int status, bool interrupted)
     return status;
 }
 
+static void hold_interrupt(void)
+{
+    sigset_t set;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+/*
+ * Py_RunMain(), which after an unhandled KeyboardInterrupt kills the process with SIGINT itself
+ * (Modules/main.c, exit_sigint). That comes after finalisation, whose last act is to call what
+ * Py_AtExit() was given: from then on the signal waits, so that the stop record can be written.
+ */
+static int run_main(void)
+{
+    sigset_t set;
+    int status;
+
+    (void)Py_AtExit(hold_interrupt); /* if there is no place left, the record is missing */
+    status = Py_RunMain();
+    if (status == SIGINT + 128 && sigpending(&set) == 0 && sigismember(&set, SIGINT) == 1)
+        recorder_stop(0, SIGINT);
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGINT);
+    (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    return status;
+}
+
 /*
  * PYTHONPATH, if policy permits it. Up to 3.10 it is part of the search path that is given
  * (set_search_paths); later versions compute that path when the environment is already out of
@@ -429,5 +458,5 @@ int startup_run(struct startup *s)
     if (!insert_python_path(s))
         return finish(1, false);
     hook_main_starts();
-    return Py_RunMain();
+    return run_main();
 }

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "ctl/manifest_source.h"
 #include "ctl/output.h"
 #include "ctl/policy_apply.h"
 
@@ -48,6 +49,7 @@ int cmd_check(struct ctl *ctl, int argc, char **argv)
 {
     struct policy_messages messages = {0};
     struct policy_compile_input input = {.serial = 1};
+    struct policy_manifest_source manifests;
     struct problem problem = {0};
     struct err err = ERR_INIT;
     CLEANUP_FREE void *data = NULL;
@@ -62,7 +64,9 @@ int cmd_check(struct ctl *ctl, int argc, char **argv)
         problem_todo(&problem, "name the directory that holds spython.yaml");
         return problem_report(ctl->etc, &problem);
     }
+    manifests = manifest_source_of(ctl);
     input.etc_dir = ctl->etc;
+    input.manifests = &manifests;
     r = policy_compile(&input, &data, &len, &messages, &err);
     if (r < 0 && messages.errors == 0) {
         policy_messages_done(&messages);

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "ctl/files.h"
+#include "ctl/hook_list.h"
 #include "ctl/output.h"
 #include "ctl/policy_apply.h"
 #include "ctl/venv.h"
@@ -74,6 +75,28 @@ static int commit_list(const struct ctl *ctl, const struct venv_list *before,
     return r;
 }
 
+/* What runs at the start of an interpreter in the environment was looked at by whoever adopts it.
+ * With the first inventory goes that of the interpreters: otherwise their hooks would be unknown
+ * ones. */
+static int take_inventory(const struct ctl *ctl, const char *root, const char *minor,
+                          struct problem *problem)
+{
+    struct hook_places places = {.count = 0};
+    struct hook_list list;
+    bool exists;
+    int r = hook_list_read(ctl, &list, &exists, problem);
+
+    if (r < 0)
+        return r;
+    hook_list_done(&list);
+    if (!exists)
+        hook_places_add_interpreters(&places, ctl);
+    hook_places_add_venv(&places, root, minor);
+    r = hook_list_take(ctl, &places, problem);
+    hook_places_done(&places);
+    return r;
+}
+
 static int adopt(const struct ctl *ctl, const char *root, struct problem *problem)
 {
     struct venv_list before = {0}, after = {0};
@@ -90,7 +113,8 @@ static int adopt(const struct ctl *ctl, const char *root, struct problem *proble
         (r = venv_list_read(ctl, &after, problem)) < 0)
         goto out;
     venv_list_add(&after, root);
-    if ((r = place_links(ctl, root, minor, problem)) == 0)
+    if ((r = place_links(ctl, root, minor, problem)) == 0 &&
+        (r = take_inventory(ctl, root, minor, problem)) == 0)
         r = commit_list(ctl, &before, &after, problem);
     if (r < 0 && !venv_list_has(&before, root)) {
         struct problem second = {0};

@@ -21,12 +21,37 @@
 static const struct {
     const char *name;
     unsigned flag;
+    const char *value; /* what follows it; NULL: nothing */
     const char *help;
 } options[] = {
-    {"--json", CTL_JSON, "print one JSON document"},
-    {"--dry-run", CTL_DRY_RUN, "write nothing"},
-    {"--stale", CTL_STALE, "only sessions that would get another policy now"},
+    {"--json", CTL_JSON, NULL, "print one JSON document"},
+    {"--dry-run", CTL_DRY_RUN, NULL, "write nothing"},
+    {"--stale", CTL_STALE, NULL, "only sessions that would get another policy now"},
+    {"--name", CTL_NAME, "NAME", "name of the manifest or key"},
+    {"--key", CTL_KEY, "KEY", "what to sign with: a key file; with openpgp a user id"},
+    {"--format", CTL_FORMAT, "FORMAT", "kind of signature: ssh (default), cms, openpgp"},
+    {"--cert", CTL_CERT, "FILE", "certificate to sign with (cms)"},
+    {"--tool-option", CTL_TOOL_OPTION, "WORD", "one more word for the signing tool"},
+    {"--out", CTL_OUT, "FILE", "where to write"},
+    {"--serial", CTL_SERIAL, "N", "serial of the manifest; default: one more than FILE's, or 1"},
+    {"--exclude", CTL_EXCLUDE, "GLOB", "leave these files out; may be repeated"},
+    {"--jobs", CTL_JOBS, "N", "how many at once; default: one for each processor"},
+    {"--from-log", CTL_FROM_LOG, "LOG",
+     "only files that this log says were loaded; may be repeated"},
+    {"--verity", CTL_VERITY, NULL, "with fs-verity digests"},
+    {"--no-compile", CTL_NO_COMPILE, NULL, "sign the bytecode that is there"},
+    {"--list-unowned", CTL_LIST_UNOWNED, NULL, "print the files that belong to no distribution"},
+    {"--manifest", CTL_MANIFEST, "FILE", "the manifest to compare with"},
+    {"--no-signature", CTL_NO_SIGNATURE, NULL, "do not check the manifest's signature"},
+    {"--reason", CTL_REASON, "TEXT", "why; is kept"},
+    {"--allow-older", CTL_ALLOW_OLDER, NULL, "accept a release that is older than the newest"},
+    {"--comment", CTL_COMMENT, "TEXT", "comment in the key"},
+    {"--no-passphrase", CTL_NO_PASSPHRASE, NULL, "do not protect the key"},
+    {"--log", CTL_LOG, "FILE", "the log that the record is in"},
 };
+
+#define OPTION_COUNT (sizeof(options) / sizeof(options[0]))
+#define SHOWN_IN_SYNOPSIS 3 /* a verb with more options says [OPTION...] */
 
 static int cmd_help(struct ctl *ctl, int argc, char **argv);
 
@@ -60,9 +85,66 @@ static const struct ctl_verb venv_verbs[] = {
     {0},
 };
 
+static const struct ctl_verb trust_verbs[] = {
+    {"add", "FILE", "let signatures by a key count",
+     "FILE is an OpenSSH public key, an X.509 certificate (PEM) or an OpenPGP public key. Several\n"
+     "keys count at once.",
+     CTL_NAME, 1, 1, cmd_trust_add, NULL},
+    {"list", "", "print the keys, when they expire and which are revoked", "", CTL_JSON, 0, 0,
+     cmd_trust_list, NULL},
+    {"revoke", "NAME|FINGERPRINT", "let no signature by a key count any more",
+     "The key need not be in trust.d. --reason is required.", CTL_REASON, 1, 1, cmd_trust_revoke,
+     NULL},
+    {"remove", "NAME", "forget a key", "A revocation of it stays.", 0, 1, 1, cmd_trust_remove,
+     NULL},
+    {0},
+};
+
+static const struct ctl_verb manifest_verbs[] = {
+    {"add", "FILE [SIGNATURE]", "install a signed manifest for the next apply",
+     "Checks the signature (default: FILE.sig, FILE.p7s or FILE.asc) against trust.d. Releases "
+     "before\n"
+     "the newest one need --allow-older and --reason.",
+     CTL_ALLOW_OLDER | CTL_REASON, 1, 2, cmd_manifest_add, NULL},
+    {"list", "", "print the installed manifests and who signed them",
+     "Exit status 65 if a signature is not good.", CTL_JSON, 0, 0, cmd_manifest_list, NULL},
+    {"remove", "NAME [SERIAL]", "remove a manifest with all its releases, or one older release", "",
+     0, 1, 2, cmd_manifest_remove, NULL},
+    {0},
+};
+
+static const struct ctl_verb hooks_verbs[] = {
+    {"take", "", "note the files that run code when Python starts, and apply the policy",
+     "Looks at .pth, .start, sitecustomize and usercustomize files of every registered "
+     "interpreter\n"
+     "and adopted environment. Look at what it prints: from then on these files are known.",
+     0, 0, 0, cmd_hooks_take, NULL},
+    {"list", "", "print the files that were noted", "", CTL_JSON, 0, 0, cmd_hooks_list, NULL},
+    {0},
+};
+
 static const struct ctl_verb verbs[] = {
     {"interpreter", "VERB", "which Python runs", "", 0, 0, 0, NULL, interpreter_verbs},
     {"venv", "VERB", "which virtual environments may run", "", 0, 0, 0, NULL, venv_verbs},
+    {"keygen", "", "make a key to sign with",
+     "Makes an Ed25519 key pair in FILE and FILE.pub (default: spython-key) and asks for a "
+     "passphrase.\n"
+     "It never replaces a file.",
+     CTL_OUT | CTL_COMMENT | CTL_NO_PASSPHRASE, 0, 0, cmd_keygen, NULL},
+    {"sign", "DIR", "compile, list and sign the files of a tree",
+     "Writes NAME.manifest, or FILE of --out, and its signature beside it. --name and --key are "
+     "required.",
+     CTL_NAME | CTL_KEY | CTL_FORMAT | CTL_CERT | CTL_TOOL_OPTION | CTL_OUT | CTL_SERIAL |
+         CTL_EXCLUDE | CTL_JOBS | CTL_FROM_LOG | CTL_VERITY | CTL_NO_COMPILE | CTL_LIST_UNOWNED,
+     1, 1, cmd_sign, NULL},
+    {"verify", "DIR", "compare a tree with its manifest",
+     "Exit status 1 if files were added, changed or are missing; 65 if the signature is not good.\n"
+     "--manifest is required.",
+     CTL_MANIFEST | CTL_NO_SIGNATURE | CTL_EXCLUDE | CTL_JOBS | CTL_JSON, 1, 1, cmd_verify, NULL},
+    {"trust", "VERB", "whose signatures count", "", 0, 0, 0, NULL, trust_verbs},
+    {"manifest", "VERB", "which signed manifests the policy uses", "", 0, 0, 0, NULL,
+     manifest_verbs},
+    {"hooks", "VERB", "which files may run code at start-up", "", 0, 0, 0, NULL, hooks_verbs},
     {"check", "[DIR]", "look for errors in the policy's sources",
      "Compiles DIR (default: PREFIX/etc/spython) without using the result. Exit status 1 if there "
      "is\n"
@@ -80,6 +162,9 @@ static const struct ctl_verb verbs[] = {
      0, 0, cmd_status, NULL},
     {"ps", "", "list running sessions and which policy each has",
      "Run as root to see the processes of all users.", CTL_JSON | CTL_STALE, 0, 0, cmd_ps, NULL},
+    {"explain", "RECORD-ID", "say why something was refused, and what would allow it",
+     "Looks for the record in the logs of the policy in force; --log names another file.",
+     CTL_JSON | CTL_LOG, 1, 1, cmd_explain, NULL},
     {"help", "[VERB]", "print what a verb does", "", 0, 0, 2, cmd_help, NULL},
     {0},
 };
@@ -99,10 +184,23 @@ static void print_synopsis(const struct ctl_verb *parent, const struct ctl_verb 
     int n = snprintf(line, sizeof(line), "%s%s%s%s%s", parent ? parent->name : "",
                      parent ? " " : "", verb->name, verb->args[0] ? " " : "", verb->args);
 
-    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-        if ((verb->flags & options[i].flag) && n > 0 && (size_t)n < sizeof(line))
-            n += snprintf(line + n, sizeof(line) - (size_t)n, " [%s]", options[i].name);
+    if (__builtin_popcount(verb->flags) > SHOWN_IN_SYNOPSIS)
+        (void)snprintf(line + n, sizeof(line) - (size_t)n, " [OPTION...]");
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if ((verb->flags & options[i].flag) && n > 0 && (size_t)n < sizeof(line) &&
+            __builtin_popcount(verb->flags) <= SHOWN_IN_SYNOPSIS)
+            n += snprintf(line + n, sizeof(line) - (size_t)n, " [%s%s%s]", options[i].name,
+                          options[i].value ? " " : "", options[i].value ? options[i].value : "");
     printf("  %-34s %s\n", line, verb->summary);
+}
+
+static void print_option(size_t i)
+{
+    char line[64];
+
+    (void)snprintf(line, sizeof(line), "%s %s", options[i].name,
+                   options[i].value ? options[i].value : "");
+    printf("  %-18s %s\n", line, options[i].help);
 }
 
 static void print_verb_help(const struct ctl_verb *parent, const struct ctl_verb *verb)
@@ -112,11 +210,11 @@ static void print_verb_help(const struct ctl_verb *parent, const struct ctl_verb
         printf("\n%s\n", verb->details);
     for (const struct ctl_verb *sub = verb->subverbs; sub && sub->name; sub++)
         print_synopsis(verb, sub);
-    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-        if (verb->flags & options[i].flag)
-            printf("\n  %-12s %s", options[i].name, options[i].help);
     if (verb->flags)
         (void)putchar('\n');
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (verb->flags & options[i].flag)
+            print_option(i);
 }
 
 static void print_help(void)
@@ -129,10 +227,10 @@ static void print_help(void)
         for (const struct ctl_verb *sub = verb->subverbs; sub && sub->name; sub++)
             print_synopsis(verb, sub);
     }
-    printf("\nOptions:\n  %-12s %s\n", "--prefix DIR", "work on the installation below DIR");
-    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-        printf("  %-12s %s\n", options[i].name, options[i].help);
-    printf("  %-12s %s\n  %-12s %s\n\nSee spythonctl(1).\n", "--help", "print this, or about VERB",
+    printf("\nOptions:\n  %-18s %s\n", "--prefix DIR", "work on the installation below DIR");
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        print_option(i);
+    printf("  %-18s %s\n  %-18s %s\n\nSee spythonctl(1).\n", "--help", "print this, or about VERB",
            "--version", "print the version");
 }
 
@@ -185,9 +283,35 @@ struct command_line {
     const char *prefix;
     bool wants_help, wants_version;
     unsigned flags;
+    struct ctl_value values[CTL_MAX_VALUES];
+    size_t value_count;
     int count;
     char *words[MAX_WORDS];
 };
+
+/* An option of the table: "--name", "--name VALUE" or "--name=VALUE". */
+static int parse_table_option(char **argv, int *at, struct command_line *line)
+{
+    const char *text = argv[*at];
+    size_t len = strcspn(text, "=");
+
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const char *value = text[len] ? text + len + 1 : NULL;
+
+        if (strlen(options[i].name) != len || memcmp(options[i].name, text, len) != 0)
+            continue;
+        line->flags |= options[i].flag;
+        if (!options[i].value)
+            return value ? usage_error(options[i].name, "it takes no value") : 0;
+        if (!value && !(value = argv[++*at]))
+            return usage_error(text, "a value must follow");
+        if (line->value_count == CTL_MAX_VALUES)
+            return usage_error(text, "too many options");
+        line->values[line->value_count++] = (struct ctl_value){options[i].flag, value};
+        return 0;
+    }
+    return usage_error(text, "there is no such option");
+}
 
 static int parse_option(char **argv, int *at, struct command_line *line)
 {
@@ -211,12 +335,7 @@ static int parse_option(char **argv, int *at, struct command_line *line)
         line->prefix = argv[++*at];
         return 0;
     }
-    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-        if (strcmp(text, options[i].name) == 0) {
-            line->flags |= options[i].flag;
-            return 0;
-        }
-    return usage_error(text, "there is no such option");
+    return parse_table_option(argv, at, line);
 }
 
 static int parse_command_line(int argc, char **argv, struct command_line *line)
@@ -255,6 +374,8 @@ static int run_verb(const struct ctl_verb *verb, struct command_line *line, int 
     if (count > verb->max_args)
         return usage_error(line->words[used + verb->max_args], "one argument too many");
     ctl.flags = line->flags;
+    memcpy(ctl.values, line->values, sizeof(ctl.values));
+    ctl.value_count = line->value_count;
     if (verb->run != cmd_help && ctl_find_prefix(&ctl, line->prefix, &problem) < 0)
         return problem_report(line->prefix ? line->prefix : "installation", &problem);
     return verb->run(&ctl, count, line->words + used);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/state_dir.h"
 #include "ctl/ctl.h"
 #include "ctl/output.h"
 
@@ -58,13 +59,33 @@ int ctl_find_prefix(struct ctl *ctl, const char *prefix_option, struct problem *
         return problem_todo(problem, "name the directory that spython was installed to");
     }
     ctl->owner = st.st_uid;
-    etc = ctl_path(ctl, "etc/spython");
+    (void)snprintf(ctl->state, sizeof(ctl->state), "%s", state_dir_of_prefix(ctl->prefix));
+    etc = must_format("%s/etc/spython", ctl->state);
     if (strlen(etc) + 64 > PATH_MAX) { /* room for the names below it */
         problem_set(problem, -ENAMETOOLONG, "its path is too long");
         return problem_todo(problem, "install to a shorter path");
     }
     (void)snprintf(ctl->etc, sizeof(ctl->etc), "%s", etc);
     return 0;
+}
+
+const char *ctl_value(const struct ctl *ctl, enum ctl_flag flag)
+{
+    for (size_t i = ctl->value_count; i-- > 0;)
+        if (ctl->values[i].flag == (unsigned)flag)
+            return ctl->values[i].text;
+    return NULL;
+}
+
+const char **ctl_values(const struct ctl *ctl, enum ctl_flag flag)
+{
+    const char **all = must_alloc((ctl->value_count + 1) * sizeof(*all));
+    size_t count = 0;
+
+    for (size_t i = 0; i < ctl->value_count; i++)
+        if (ctl->values[i].flag == (unsigned)flag)
+            all[count++] = ctl->values[i].text;
+    return all;
 }
 
 char *ctl_path(const struct ctl *ctl, const char *fmt, ...)

@@ -128,6 +128,10 @@ static int check_file(const struct ctl *ctl, struct interpreter *in)
         in->state = INTERPRETER_UNTRUSTED;
         return problem_from_err(&in->problem, &err);
     }
+    if (interpreter_inspect_file(fd, &st, &in->problem) < 0) {
+        in->state = INTERPRETER_UNUSABLE;
+        return in->problem.err.code;
+    }
     if (is_same_file(&st, &in->record)) {
         in->state = INTERPRETER_OK;
         return 0;

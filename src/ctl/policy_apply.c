@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "ctl/files.h"
+#include "ctl/manifest_source.h"
 #include "ctl/output.h"
 #include "ctl/policy_view.h"
 
@@ -124,12 +125,12 @@ uint64_t policy_next_serial(const struct ctl *ctl)
 void policy_print_message(FILE *stream, const struct policy_message *message)
 {
     (void)fprintf(stream, "%s", safe(message->file ? message->file : "policy"));
-    if (message->line > 0)
-        (void)fprintf(stream, ":%u:%u", message->line, message->column > 0 ? message->column : 1);
-    (void)fprintf(stream, ": %s: %s\n", message->severity == POLICY_WARNING ? "warning" : "error",
-                  safe(message->text));
-    if (message->hint)
-        (void)fprintf(stream, "    hint: %s\n", safe(message->hint));
+    /* What is about the whole file is shown at its beginning, so that every line has one form. */
+    (void)fprintf(stream, ":%u:%u: %s: %s\n", message->line > 0 ? message->line : 1,
+                  message->line > 0 && message->column > 0 ? message->column : 1,
+                  message->severity == POLICY_WARNING ? "warning" : "error", safe(message->text));
+    (void)fprintf(stream, "    hint: %s\n",
+                  message->hint ? safe(message->hint) : "see spython.yaml(5)");
 }
 
 /* One compilation; messages and data are the caller's. */
@@ -137,8 +138,10 @@ static int compile(const struct ctl *ctl, const char *more_venv, uint64_t serial
                    void **ret_data, size_t *ret_len, struct policy_messages *messages,
                    struct problem *problem)
 {
+    const struct policy_manifest_source manifests = manifest_source_of(ctl);
     const struct policy_compile_input input = {
         .etc_dir = ctl->etc,
+        .manifests = &manifests,
         .venvs = more_venv ? &more_venv : NULL,
         .venv_count = more_venv ? 1 : 0,
         .serial = serial,

@@ -89,6 +89,44 @@ static void set_denials(json_t *object, const struct policy_settings *settings)
     }
 }
 
+static json_t *verifier_names(uint32_t bits)
+{
+    json_t *array = json_array();
+
+    for (int i = 0; i < TRUST_VERIFIER_MAX; i++)
+        if (bits & TRUST_BIT(i))
+            json_array_append_new(array, json_string(trust_verifiers[i]->name));
+    return array;
+}
+
+static void set_root(json_t *object, const struct trust_root *root, const char *name)
+{
+    struct policy_strings labels = {root->labels, root->label_count};
+
+    set(object, verifier_names(root->all ? root->all : root->any), "verify.%s.%s", name,
+        root->all ? "all" : "any");
+    for (uint32_t i = 0; i < root->manifest_count; i++) {
+        const struct manifest_index *m = root->manifests[i];
+
+        set(object, json_integer((json_int_t)m->serial), "verify.%s.%s.%u.serial", name, m->name,
+            i + 1);
+        set(object, json_integer(m->entry_count), "verify.%s.%s.%u.files", name, m->name, i + 1);
+    }
+    if (root->label_count > 0)
+        set(object, strings(&labels), "verify.%s.labels", name);
+}
+
+static void set_verify(json_t *object, const struct policy_verify *verify)
+{
+    set(object, json_text(verify_mode_name(verify->mode)), "verify.mode");
+    set(object, json_text(verify_mode_name(verify->native)), "verify.native.mode");
+    set(object, json_integer((json_int_t)verify->copy_max), "verify.native.copy");
+    set(object, json_text(verify_mode_name(verify->hooks)), "verify.hooks");
+    for (uint32_t i = 0; i < verify->trust.root_count; i++)
+        set_root(object, &verify->trust.roots[i], verify->trust.roots[i].path);
+    set_root(object, verify->trust.elsewhere, "elsewhere");
+}
+
 json_t *view_settings(const struct policy_settings *settings)
 {
     json_t *object = json_object();
@@ -114,6 +152,7 @@ json_t *view_settings(const struct policy_settings *settings)
     set(object, strings(&settings->redact), "log.redact");
     set_sinks(object, settings);
     set_denials(object, settings);
+    set_verify(object, &settings->verify);
     return object;
 }
 

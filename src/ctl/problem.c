@@ -28,6 +28,14 @@ static const char *advice(int code)
     case EBADMSG:
     case EPROTO:
         return "run spythonctl apply";
+    case EKEYREJECTED:
+    case EKEYREVOKED:
+    case EKEYEXPIRED:
+        return "get it signed again by a key that spythonctl trust list shows";
+    case ENOKEY:
+        return "spythonctl trust add KEY, if you know whose it is";
+    case ENOPKG:
+        return "install it";
     case ENOMEM:
         return "free memory and try again";
     case ENOEXEC:
@@ -73,6 +81,11 @@ int problem_status(const struct problem *problem)
     case ENOEXEC:
     case EINVAL:
         return CTL_NEGATIVE;
+    case EKEYREJECTED:
+    case EKEYREVOKED:
+    case EKEYEXPIRED:
+    case ENOKEY:
+        return CTL_BADSIGNATURE;
     case EPERM:
     case EACCES:
         return CTL_NOPERM;

@@ -9,6 +9,7 @@
 #define CTL_OK 0
 #define CTL_NEGATIVE 1
 #define CTL_USAGE 64
+#define CTL_BADSIGNATURE 65
 #define CTL_NOINPUT 66
 #define CTL_CANTCREAT 73
 #define CTL_IOERR 74

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -97,7 +98,26 @@ static void check_owners(const struct ctl *ctl, json_t *problems)
 /* Where a sink writes: a relative path is relative to the prefix. */
 static char *sink_place(const struct ctl *ctl, const struct sink_config *sink)
 {
-    return sink->path[0] == '/' ? must_copy(sink->path) : ctl_path(ctl, "%s", sink->path);
+    return sink->path[0] == '/' ? must_copy(sink->path)
+                                : must_format("%s/%s", ctl->state, sink->path);
+}
+
+/* A mount that takes nothing, or nothing any more. */
+static int check_sink_space(const char *directory, struct problem *problem)
+{
+    struct statvfs fs;
+
+    if (statvfs(directory, &fs) < 0)
+        return 0; /* whoever asks next says what is wrong */
+    if (fs.f_flag & ST_RDONLY) {
+        problem_set(problem, -EROFS, "is on a read-only file system");
+        return problem_todo(problem, "name another place in the policy, or remount it");
+    }
+    if (fs.f_bavail == 0 || (fs.f_files > 0 && fs.f_favail == 0)) {
+        problem_set(problem, -ENOSPC, "is on a file system that is full");
+        return problem_todo(problem, "make room, or name another place in the policy");
+    }
+    return 0;
 }
 
 static int check_sink_directory(const struct ctl *ctl, const char *place, struct problem *problem)
@@ -119,7 +139,7 @@ static int check_sink_directory(const struct ctl *ctl, const char *place, struct
     }
     if (owner_check_chain(place, ctl->owner, &err) < 0)
         return problem_from_err(problem, &err);
-    return 0;
+    return check_sink_space(place, problem);
 }
 
 static int check_sink_file(const struct ctl *ctl, const char *place, struct problem *problem)
@@ -129,14 +149,14 @@ static int check_sink_file(const struct ctl *ctl, const char *place, struct prob
 
     if (stat(place, &st) == 0) {
         if (S_ISREG(st.st_mode))
-            return 0;
+            return check_sink_space(place, problem);
         problem_set(problem, UNFIT, "is not a regular file");
         return problem_todo(problem, "name another path in the policy");
     }
     *strrchr(dir, '/') = '\0';
     (void)ctl;
     if (stat(dir[0] ? dir : "/", &st) == 0 && S_ISDIR(st.st_mode))
-        return 0;
+        return check_sink_space(dir[0] ? dir : "/", problem);
     problem_set(problem, -ENOENT, "its directory does not exist");
     return problem_todo(problem, "mkdir -p %s", dir);
 }

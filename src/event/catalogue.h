@@ -30,7 +30,8 @@ int level_parse(const char *name, size_t len, enum level *ret);
 enum redact {
     REDACT_NO = 0,
     REDACT_ENV,    /* environment: names are told, values are not */
-    REDACT_URL,    /* password of user:password@host */
+    REDACT_URL,    /* password of //user:password@host */
+    REDACT_HOST,   /* the same in a text that is a host: user:password@host */
     REDACT_SECRET, /* nothing but kind and length */
     REDACT_CODE,   /* program text: see record.h, struct record_source */
     REDACT_HIDE,   /* too large and of no use (sys.path of every import): left out */

@@ -135,8 +135,11 @@ static char *put_text_body(char *p, char *end, const struct text *text, enum tex
 {
     size_t used;
 
-    if (put->redact == REDACT_URL)
-        return redact_put_url(p, end, text, form, put->value->flags & VALUE_CUT, ret_whole);
+    if (put->redact == REDACT_URL || put->redact == REDACT_HOST) {
+        const struct redact_url how = {put->redact == REDACT_HOST, put->value->flags & VALUE_CUT};
+
+        return redact_put_url(p, end, text, form, &how, ret_whole);
+    }
     p = text_escape(p, end, text, form, &used);
     *ret_whole = used == text->len;
     return p;
@@ -410,6 +413,7 @@ static bool is_withheld(const struct put *put)
         return text;
     case REDACT_NO:
     case REDACT_URL:
+    case REDACT_HOST:
         break;
     }
     return false;

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/prefault.h"
+#include "base/state_dir.h"
 #include "cpython/native_gate.h"
 #include "cpython/recorder.h"
 #include "stage1/handover.h"
@@ -62,7 +63,8 @@ static void step_load_policy(void)
     struct err err = ERR_INIT;
     int r;
 
-    (void)snprintf(path, sizeof(path), "%s/etc/spython/policy.bin", plan.prefix);
+    (void)snprintf(path, sizeof(path), "%s/etc/spython/policy.bin",
+                   state_dir_of_prefix(plan.prefix));
     r = policy_load(path, plan.owner, &plan.policy, &err);
     if (r == -ENOENT)
         r = policy_builtin(&plan.policy, &err);
@@ -89,22 +91,47 @@ static bool is_permitted(const char *name)
     return false;
 }
 
-/* Variables that the standard library obeys without asking sys.flags.ignore_environment. The first
- * is meant for macOS, but 3.11 and later obey it everywhere: it chooses sys.executable. */
+/*
+ * Variables that are obeyed whatever sys.flags.ignore_environment says: PYTHONEXECUTABLE and
+ * __PYVENV_LAUNCHER__ choose sys.executable and with it the environment that is entered (they are
+ * meant for macOS, but Modules/getpath.py of 3.11 and later asks nobody), the others name files and
+ * modules that the standard library reads or imports.
+ */
+static bool is_obeyed_unasked(const char *variable, size_t len)
+{
+    static const char *const names[] = {"__PYVENV_LAUNCHER__", "PYTHONEXECUTABLE", "PYTHONTZPATH",
+                                        "PYTHONUSERBASE"};
+
+    if (len > 7 && memcmp(variable, "_PYTHON", 7) == 0)
+        return true; /* of CPython's own build: _PYTHON_SYSCONFIGDATA_NAME and its kind */
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strlen(names[i]) == len && memcmp(names[i], variable, len) == 0)
+            return true;
+    return false;
+}
+
 static void step_forget_variables(void)
 {
-    static const char *const names[] = {"__PYVENV_LAUNCHER__", "PYTHONTZPATH", "PYTHONUSERBASE"};
-
     if (plan.settings->profile == PROFILE_OBSERVE)
         return;
-    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        size_t len = strlen(plan.removed);
+    for (char **p = environ; p && *p;) {
+        size_t len = strcspn(*p, "="), used = strlen(plan.removed);
+        char name[256];
 
-        if (!getenv(names[i]) || is_permitted(names[i]))
+        if (len >= sizeof(name) || !is_obeyed_unasked(*p, len)) {
+            p++;
             continue;
-        (void)unsetenv(names[i]);
-        (void)snprintf(plan.removed + len, sizeof(plan.removed) - len, "%s%s", len ? "=" : "",
-                       names[i]);
+        }
+        memcpy(name, *p, len);
+        name[len] = '\0';
+        if (is_permitted(name)) {
+            p++;
+            continue;
+        }
+        (void)snprintf(plan.removed + used, sizeof(plan.removed) - used, "%s%s", used ? "=" : "",
+                       name);
+        if (unsetenv(name) < 0) /* moves the next one here */
+            p++;
     }
 }
 
@@ -136,7 +163,8 @@ static void step_open_log(void)
     struct err err = ERR_INIT;
 
     recorder_write_child_start = NULL;
-    if (recorder_open(&plan.policy, plan.settings, plan.prefix, startup_python_minor, &err) < 0)
+    if (recorder_open(&plan.policy, plan.settings, state_dir_of_prefix(plan.prefix),
+                      startup_python_minor, &err) < 0)
         launcher_die(EXIT_SPY_IO, "log: %s (make it writable, or set on_failure: count)", err.msg);
 }
 

@@ -90,6 +90,30 @@ uint32_t manifest_set_find(struct manifest_set *set, struct reader *reader, cons
     return count;
 }
 
+uint32_t manifest_set_check_ima(struct manifest_set *set, struct reader *reader, const char *root,
+                                struct place place, uint32_t *ret_first)
+{
+    struct manifest found;
+    struct err err = ERR_INIT;
+    uint32_t added;
+
+    if (!set->source || !set->source->check_ima) {
+        report(reader, POLICY_ERROR, place, NULL, "IMA signatures cannot be checked here");
+        return 0;
+    }
+    if (set->source->check_ima(set->source->ctx, root, &found, &err) < 0) {
+        report(reader, POLICY_ERROR, place, NULL, "IMA signatures below '%s': %s", root, err.msg);
+        return 0;
+    }
+    *ret_first = set->count;
+    added = add_index(set, reader, &found, place);
+    if (added && found.count == 0)
+        report(reader, POLICY_WARNING, place, "sign them with evmctl ima_sign, and trust the key",
+               "no file below '%s' has an IMA signature that counts", root);
+    manifest_done(&found);
+    return added;
+}
+
 void manifest_set_done(struct manifest_set *set)
 {
     for (uint32_t i = 0; i < set->count; i++) {

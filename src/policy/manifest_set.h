@@ -23,6 +23,12 @@ struct manifest_set {
 uint32_t manifest_set_find(struct manifest_set *set, struct reader *reader, const char *name,
                            uint32_t older, struct place place, uint32_t *ret_first);
 
+/* The same for the files below `root` that have good IMA signatures. Returns 1, or 0 after a
+ * report.
+ */
+uint32_t manifest_set_check_ima(struct manifest_set *set, struct reader *reader, const char *root,
+                                struct place place, uint32_t *ret_first);
+
 void manifest_set_done(struct manifest_set *set);
 
 #endif

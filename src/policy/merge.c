@@ -331,8 +331,9 @@ static const struct source_root default_elsewhere = {
 static bool merge_root(struct merge *m, const struct source_root *from, struct trust_root *ret)
 {
     struct manifest_set *set = m->reader->manifests;
+    bool wants_ima = (from->all | from->any) & TRUST_BIT(TRUST_BY_IMA);
+    uint32_t first = 0, count = 0, ima = 0, ima_count = 0;
     const struct manifest_index **uses;
-    uint32_t first = 0;
 
     *ret = (struct trust_root){
         .path = from->path ? from->path : "",
@@ -341,16 +342,22 @@ static bool merge_root(struct merge *m, const struct source_root *from, struct t
         .labels = from->labels.items,
         .label_count = from->labels.count,
     };
-    if (!from->manifest || !set)
+    if (!set)
         return true;
-    ret->manifest_count =
-        manifest_set_find(set, m->reader, from->manifest, from->older.value, from->place, &first);
-    uses = ARENA_NEW(m->reader->arena, ret->manifest_count, const struct manifest_index *);
+    if (from->manifest)
+        count = manifest_set_find(set, m->reader, from->manifest, from->older.value, from->place,
+                                  &first);
+    if (wants_ima && ret->path[0])
+        ima_count = manifest_set_check_ima(set, m->reader, ret->path, from->place, &ima);
+    uses = ARENA_NEW(m->reader->arena, count + ima_count, const struct manifest_index *);
     if (!uses)
         return false;
-    for (uint32_t i = 0; i < ret->manifest_count; i++)
+    for (uint32_t i = 0; i < count; i++)
         uses[i] = &set->items[first + i];
+    for (uint32_t i = 0; i < ima_count; i++)
+        uses[count + i] = &set->items[ima + i];
     ret->manifests = uses;
+    ret->manifest_count = count + ima_count;
     return true;
 }
 

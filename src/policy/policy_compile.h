@@ -42,6 +42,8 @@ struct policy_manifest_source {
      * Returns 0; -ENOENT: there is none; other -errno; with a message that does not name it. */
     int (*load)(void *ctx, const char *name, uint32_t older, struct manifest **ret,
                 uint32_t *ret_count, struct err *err);
+    /* The files below `root` whose IMA signatures hold now, as a manifest that the caller frees. */
+    int (*check_ima)(void *ctx, const char *root, struct manifest *ret, struct err *err);
     void *ctx;
 };
 

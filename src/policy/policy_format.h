@@ -62,7 +62,8 @@ enum policy_table_id {
     POLICY_TABLE_MAX,
 };
 
-/* Right behind the envelope. What follows differs by the number of tables only. */
+/* Right behind the envelope. Then come the tables, POLICY_TABLE_V1_MAX of them in format 1 and
+ * POLICY_TABLE_MAX in 2, and struct policy_header_end. */
 struct policy_header {
     uint64_t serial;
     int64_t applied;
@@ -73,7 +74,6 @@ struct policy_header {
         tables[]; /* POLICY_TABLE_V1_MAX of them in format 1, POLICY_TABLE_MAX in 2 */
 };
 
-/* Behind the tables. */
 struct policy_header_end {
     struct policy_slice venvs; /* of POLICY_TABLE_STRINGS */
     uint32_t reserved[2];      /* 0 */

@@ -58,6 +58,9 @@ static const char *const python_variables[] = {
     "PYTHON_PRESITE",
     "PYTHON_THREAD_INHERIT_CONTEXT",
     "PYTHON_TLBC",
+    "_PYTHON_HOST_PLATFORM",
+    "_PYTHON_PROJECT_BASE",
+    "_PYTHON_SYSCONFIGDATA_NAME",
 };
 
 #define VARIABLE_COUNT (sizeof(python_variables) / sizeof(python_variables[0]))
@@ -71,7 +74,7 @@ static void check_permit(struct reader *reader, const char *name, struct place p
             return;
         nearest_try(&nearest, python_variables[i]);
     }
-    if (strncmp(name, "PYTHON", 6) != 0 || strchr(name, '='))
+    if (strncmp(name + (name[0] == '_'), "PYTHON", 6) != 0 || strchr(name, '='))
         report(reader, POLICY_ERROR, place,
                "other variables reach the program without leave; see environment in "
                "spython.yaml(5)",

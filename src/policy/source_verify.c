@@ -110,8 +110,7 @@ static void read_labels(struct reader *reader, const struct yaml_node *value, vo
     (void)reader_list(reader, value, "'labels' of a root", &((struct source_root *)target)->labels);
 }
 
-#define FROM_MANIFEST                                                                              \
-    (TRUST_BIT(TRUST_BY_MANIFEST) | TRUST_BIT(TRUST_BY_FSVERITY) | TRUST_BIT(TRUST_BY_IMA))
+#define FROM_MANIFEST (TRUST_BIT(TRUST_BY_MANIFEST) | TRUST_BIT(TRUST_BY_FSVERITY))
 
 static void check_root(struct reader *reader, const struct yaml_node *node,
                        const struct source_root *root)
@@ -127,11 +126,16 @@ static void check_root(struct reader *reader, const struct yaml_node *node,
     else if (!used)
         report_node(reader, node, "all: [manifest], or any: [owner]",
                     "it does not say which verifiers decide");
-    if (used & FROM_MANIFEST && !root->manifest)
+    if (root->is_elsewhere && (used & FROM_MANIFEST))
+        report_node(reader, node, NULL, "a manifest is of a root, not of 'elsewhere'");
+    else if (used & FROM_MANIFEST && !root->manifest)
         report_node(reader, node, "manifest: NAME",
                     "it does not say which manifest its files are listed in");
     if (root->manifest && !(used & FROM_MANIFEST))
         report_node(reader, node, NULL, "a manifest is named, but no verifier that reads it");
+    if (root->is_elsewhere && (used & TRUST_BIT(TRUST_BY_IMA)))
+        report_node(reader, node, NULL,
+                    "'elsewhere' cannot be checked for IMA signatures: it has no end");
     if (used & TRUST_BIT(TRUST_BY_SELINUX) && root->labels.count == 0)
         report_node(reader, node, "labels: [usr_t, lib_t]",
                     "it does not say which SELinux types are trusted");

@@ -26,6 +26,7 @@
 #define CHECK_INTERVAL 256
 #define SESSION_MAX 64
 #define PROOF_MAX (256 << 20) /* bytes that are read in one go to be sure of a loss */
+#define WORTH_A_FILE 8192     /* bytes: less room than this holds hardly any record */
 #define TRIES_MAX 8           /* of one record: each finds another file, or makes one ready */
 
 struct sink_file {
@@ -283,6 +284,16 @@ static int replace_file(struct sink_file *f, enum file_state state, bool *ret_us
     return r == 0 && change.lost > 0 ? -ESTALE : r;
 }
 
+/* RLIMIT_FSIZE is a limit of each file, so the next one takes more: if this one has taken any, and
+ * if it is worth a file. Gate closed, mutex held. */
+static bool is_full(const struct sink_file *f)
+{
+    struct rlimit limit;
+
+    return !f->place.shared && (f->suspects > 0 || f->checked > 0) &&
+           getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur >= WORTH_A_FILE;
+}
+
 /*
  * A record was not written, or only a piece of it, because of `error`: looks why. Returns 0 if it
  * should be given again, or -errno.
@@ -299,6 +310,13 @@ static int handle_fault(struct sink_file *f, unsigned generation, int error)
         goto out;
     quiet = gate_close(&f->gate, false, &f->suspects) == 0;
     state = file_place_look(&f->place, f->fd, &f->id, &size);
+    if (state == FILE_HERE && error == -EFBIG && is_full(f)) {
+        struct change change = {.was = FILE_HERE};
+
+        r = change_file(f, &change);
+        if (r == 0)
+            goto out;
+    }
     if (state != FILE_HERE)
         r = replace_file(f, state, &usable);
     if (!usable || (state != FILE_HERE && r >= 0))

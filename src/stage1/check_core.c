@@ -91,8 +91,10 @@ static const char *check_object(const struct stage1 *s, const char *name, const 
     const char *minor = s->location.minor, *found;
     struct elf_layout layout;
     struct file_facts facts;
+    struct elf_range range;
     const void *table;
     int fd = sys_open_at(s->directory, name, SYS_OPEN_FILE);
+    size_t at = 0;
 
     if (fd == -EACCES)
         refuse(EXIT_SPY_UNUSABLE, path, "cannot be read: ", refuse_reason(fd), "chmod a+r ", path);
@@ -102,6 +104,11 @@ static const char *check_object(const struct stage1 *s, const char *name, const 
     table = check_elf(fd, path, REINSTALL, minor, &layout);
     if (layout.type != ET_DYN)
         refuse(EXIT_SPY_UNUSABLE, path, "is not a shared object", NULL, REINSTALL, minor);
+    /* What lies behind the end of the file would end in SIGBUS, without a word. */
+    while (elf_next_segment(table, layout.segments, PT_LOAD, &at, &range)) {
+        if (range.offset > facts.size || range.size > facts.size - range.offset)
+            refuse(EXIT_SPY_UNUSABLE, path, "is cut off", NULL, REINSTALL, minor);
+    }
     found = note_text(fd, table, layout.segments, type);
     if (!found)
         refuse(EXIT_SPY_UNUSABLE, path, foreign, NULL, REINSTALL, minor);

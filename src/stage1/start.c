@@ -2,8 +2,8 @@
 /*
  * The first stage: what bin/spythonX.Y is. Runs before any libc, so that no variable has had any
  * effect yet; checks what it is going to execute, cleans the environment and executes the
- * registered interpreter with our core preloaded and our audit object beside it (handover.h). Static, without relocations: nobody
- * would apply them.
+ * registered interpreter with our core preloaded and our audit object beside it (handover.h).
+ * Static, without relocations: nobody would apply them.
  */
 #include <linux/auxvec.h>
 

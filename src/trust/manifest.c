@@ -35,6 +35,7 @@ static int next_line(struct parser *parser, struct span *ret)
     size_t left = (size_t)(parser->end - parser->at);
     const char *newline = left > 0 ? memchr(parser->at, '\n', left) : NULL;
 
+    *ret = (struct span){"", 0};
     parser->line++;
     if (left == 0)
         return BAD(parser, "the manifest is cut off here");
@@ -101,6 +102,7 @@ static int parse_field(struct parser *parser, const char *field, struct span *re
     struct span line;
     int r = next_line(parser, &line);
 
+    *ret = line;
     if (r < 0)
         return r;
     if (line.len < prefix || memcmp(line.data, field, prefix) != 0)
@@ -362,12 +364,13 @@ static int allocate(struct parser *parser)
 int manifest_parse(const char *data, size_t len, const char *name, struct manifest *ret,
                    struct err *err)
 {
-    struct parser parser = {.at = data, .end = data + len, .err = err};
+    struct parser parser = {.at = data, .err = err};
     int r;
 
     if (len > MANIFEST_MAX_SIZE)
         return err_set(err, -EFBIG, "manifest '%s' is larger than %zu bytes", name,
                        MANIFEST_MAX_SIZE);
+    parser.end = data + len;
     r = parse_header(&parser);
     if (r == 0)
         r = allocate(&parser);

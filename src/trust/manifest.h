@@ -61,8 +61,8 @@ int manifest_parse(const char *data, size_t len, const char *name, struct manife
 
 /*
  * Writes. Entries must be as described above: -EINVAL with a message if not (unsorted, a path that
- * cannot be listed). -EFBIG as above, -ENOMEM. The caller frees *ret_data, which has no NUL at its
- * end; on failure it is left alone.
+ * cannot be listed). -EFBIG as above, -ENOMEM. The caller frees *ret_data, which has a NUL behind
+ * it (not counted); on failure it is left alone.
  */
 int manifest_write(const struct manifest *manifest, char **ret_data, size_t *ret_len,
                    struct err *err);

@@ -106,7 +106,7 @@ int manifest_write(const struct manifest *manifest, char **ret_data, size_t *ret
     r = measure(manifest, line, &len, err);
     if (r < 0)
         return r;
-    data = malloc(len);
+    data = malloc(len + 1);
     if (!data)
         return err_set(err, -ENOMEM, "out of memory");
     at = manifest_encode_header(manifest, line);
@@ -118,6 +118,7 @@ int manifest_write(const struct manifest *manifest, char **ret_data, size_t *ret
         at += n;
     }
     memcpy(data + at, MANIFEST_END, len - at);
+    data[len] = '\0';
     *ret_data = STEAL(data);
     *ret_len = len;
     return 0;

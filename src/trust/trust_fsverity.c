@@ -64,8 +64,8 @@ static void say_unmeasured(int r, struct trust_evidence *ret)
 /* Does the file, which cannot change any more, hold the bytes that were read? */
 static bool holds_same_bytes(const struct trust_file *file)
 {
-    const uint8_t *data = file->data;
-    uint8_t block[16384];
+    const uint8_t *data = file->data ? file->data : (const uint8_t *)"";
+    uint8_t block[8192];
     size_t at = 0;
 
     for (;;) {

@@ -116,8 +116,14 @@ static bool is_chain_sound(const struct walk *walk, const struct trust_file *fil
         if (kept != '/' && kept != '\0')
             continue;
         path[at] = '\0';
-        if (!look(walk, path, at < len, &next) ||
-            !is_directory_sound(walk, path, above, &st, next.st_uid))
+        if (!look(walk, path, at < len, &next))
+            return false;
+        /* In a sticky directory it is the stranger's entry that is at fault, not the directory. */
+        if (owner_find_flaw(&next, walk->owner) == OWNER_FOREIGN) {
+            (void)flawed(walk, &next, OWNER_FOREIGN, at < len ? path : NULL);
+            return false;
+        }
+        if (!is_directory_sound(walk, path, above, &st, next.st_uid))
             return false;
         path[at] = kept;
         st = next;

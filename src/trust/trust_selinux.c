@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The verifier `selinux`: the type of the file's label is one of those that policy names. Only a
- * kernel in which SELinux is active guards labels, and gives the one it enforces; anywhere else the
- * attribute is text that nobody stands for, and this verifier is unavailable.
+ * kernel in which SELinux is active and has its policy guards labels, and gives the one it
+ * enforces; anywhere else the attribute is text that nobody stands for, and this verifier is
+ * unavailable.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,13 +14,20 @@
 
 #include "trust/trust_verifiers.h"
 
-#ifndef SYS_lsm_list_modules
-#define SYS_lsm_list_modules 461 /* Linux 6.8, the same number on every architecture */
+#ifndef SYS_lsm_get_self_attr
+#define SYS_lsm_get_self_attr 459 /* Linux 6.8, the same number on every architecture */
 #endif
-#define ID_SELINUX 101 /* LSM_ID_SELINUX */
+#define ATTR_CURRENT 100 /* LSM_ATTR_CURRENT */
+#define ID_SELINUX 101   /* LSM_ID_SELINUX */
+#define FLAG_SINGLE 1    /* LSM_FLAG_SINGLE */
 #define SELINUXFS 0xf97cff8cu
 #define SELINUXFS_PLACE "/sys/fs/selinux"
-#define LSM_MAX 32
+
+/* struct lsm_ctx of linux/lsm.h, which older headers lack. */
+struct lsm_context {
+    uint64_t id, flags, len, text_len;
+    char text[TRUST_LABEL_MAX];
+};
 
 int trust_selinux_parse(const char *label, size_t len, const char **ret_type, size_t *ret_len)
 {
@@ -69,21 +77,22 @@ void trust_selinux_judge(const struct trust_root *root, const char *label, size_
         TRUST_TEXT(ret->expected, "%s%s", root->labels[0], root->label_count > 1 ? " ..." : "");
 }
 
-/* Asks the kernel itself; only before Linux 6.8 by way of a mount, as libselinux does. */
+/*
+ * Asks the kernel for this process's own label. Before there is a policy that is one word. Kernels
+ * before Linux 6.8 are asked by way of a mount, as libselinux does it, which does not tell that;
+ * there, the time until init has loaded the policy is not guarded.
+ */
 static bool is_selinux_active(void)
 {
-    uint64_t ids[LSM_MAX];
-    uint32_t size = sizeof(ids);
+    struct lsm_context own = {.id = ID_SELINUX};
+    uint32_t size = sizeof(own);
     struct statfs fs;
-    long count = syscall(SYS_lsm_list_modules, ids, &size, 0);
 
-    if (count < 0)
-        return errno == ENOSYS && statfs(SELINUXFS_PLACE, &fs) == 0 &&
-               (uint32_t)fs.f_type == SELINUXFS;
-    for (long i = 0; i < count && i < LSM_MAX; i++)
-        if (ids[i] == ID_SELINUX)
-            return true;
-    return false;
+    if (syscall(SYS_lsm_get_self_attr, ATTR_CURRENT, &own, &size, FLAG_SINGLE) >= 0)
+        return own.text_len <= sizeof(own.text) && memchr(own.text, ':', own.text_len);
+    if (errno != ENOSYS)
+        return false;
+    return statfs(SELINUXFS_PLACE, &fs) == 0 && (uint32_t)fs.f_type == SELINUXFS;
 }
 
 static void check(const struct trust_policy *policy, const struct trust_root *root,
@@ -95,7 +104,7 @@ static void check(const struct trust_policy *policy, const struct trust_root *ro
     (void)policy;
     if (!is_selinux_active()) {
         ret->answer = TRUST_UNAVAILABLE;
-        TRUST_TEXT(ret->reason, "SELinux is not active");
+        TRUST_TEXT(ret->reason, "SELinux is not active, or has no policy");
         return;
     }
     len = fgetxattr(file->fd, "security.selinux", label, sizeof(label));

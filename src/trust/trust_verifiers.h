@@ -20,7 +20,7 @@ extern const struct trust_verifier trust_null;      /* says yes, visibly */
 #define TRUST_TEXT(field, ...) ((void)snprintf((field), sizeof(field), __VA_ARGS__))
 
 /* Long enough for any label of the shipped policies; a longer one is refused, not cut. */
-#define TRUST_LABEL_MAX 1024
+#define TRUST_LABEL_MAX 4096
 
 /*
  * The type of a SELinux label: the third of the fields that colons separate (USER:ROLE:TYPE or

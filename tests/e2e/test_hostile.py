@@ -193,6 +193,42 @@ def test_pyvenv_launcher(trap):
     assert sp.run(trap.work / "e.py", env=env)[:3] == expected[:3]
 
 
+@pytest.mark.parametrize("options", [[], ["-I"], ["-E"]], ids=lambda o: "".join(o) or "none")
+@pytest.mark.parametrize("profile", ["standard", "strict"])
+def test_python_executable(trap, profile, options):
+    """PYTHONEXECUTABLE is obeyed by 3.11 and later whatever -E says: sys.executable, and with it an
+    environment whose start-up hooks run."""
+    venv = trap.work / "venv"
+    plant_pyvenv(trap, venv)
+    sp = trap.sp
+    sp.apply("profile: %s\n" % profile)
+    env = sp.env(PYTHONEXECUTABLE=str(venv / "bin" / "python3"))
+    run([sp.python, *options, trap.script], env=env)
+    control = trap.sprung()
+    if sp.version >= (3, 11):
+        assert control, "the control does not work: python3 is not taken in"
+    sp.clear_logs()
+    found = run([sp.spython, *options, trap.script], env=env)
+    assert not trap.sprung()
+    assert found[:3] == run([sp.spython, *options, trap.script], env=sp.env())[:3]
+    start = harness.events(sp.records(), "spython.start")[0]
+    assert "PYTHONEXECUTABLE" in start["args"]["removed"]
+    expected = sp.run(write(trap.work / "e.py", "import sys\nprint(sys.executable)\n"))
+    assert sp.run(trap.work / "e.py", env=env)[:3] == expected[:3]
+
+
+def test_sysconfig_module(sp, work):
+    """_PYTHON_SYSCONFIGDATA_NAME names a module that sysconfig imports."""
+    write(work / "planted_data.py", "print('planted')\nbuild_time_vars = {}\n")
+    script = write(work / "a.py", "import sysconfig\nsysconfig.get_config_vars()\nprint('end')\n")
+    env = sp.env(_PYTHON_SYSCONFIGDATA_NAME="planted_data")
+    assert sp.run_python(script, env=env).out == b"planted\nend\n"
+    assert sp.run(script, env=env)[:2] == (0, b"end\n")
+    assert "_PYTHON_SYSCONFIGDATA_NAME" in harness.events(sp.records(), "spython.start")[-1]["args"]["removed"]
+    sp.apply("environment: {permit: [_PYTHON_SYSCONFIGDATA_NAME]}\n")
+    assert sp.run(script, env=env).out == b"planted\nend\n"
+
+
 def test_pyvenv_by_argv0_only(trap):
     """A false argv[0] alone cannot select an environment: the invocation path is the kernel's."""
     venv = trap.work / "venv"
@@ -312,7 +348,9 @@ def test_all_variables_are_listed(sp, work):
     honoured["PYTHONIOENCODING"] = "utf-8"
     env = sp.env(**{name: "1" for name in names}, **honoured, PYTHO="x", NOTPYTHON="x")
     assert sp.run(script, env=env)[:3] == (0, b"ran\n", b"")
-    assert sorted(sp.records()[0]["args"]["ignored"]) == sorted(names)
+    args = sp.records()[0]["args"]
+    assert args["removed"] == ["PYTHONEXECUTABLE"]
+    assert sorted(args["ignored"] + args["removed"]) == sorted(names)
 
 
 # Variables that the dynamic linker, libc or a library reads before anybody can ask who set them.

@@ -199,6 +199,38 @@ def test_stop_record(sp, work, code, status, number, wait):
     check_ended(records, status=status, signal=number)
 
 
+@pytest.mark.parametrize("how", ["command", "module", "stdin"])
+def test_stop_record_of_an_interrupted_command(sp, work, how):
+    """An unhandled KeyboardInterrupt kills python3 with SIGINT from inside Py_RunMain()."""
+    sp.apply("profile: observe\n")
+    write(work / "interrupted.py", "raise KeyboardInterrupt\n")
+    args = {"command": ["-c", "raise KeyboardInterrupt"], "module": ["-m", "interrupted"],
+            "stdin": []}[how]
+    feed = b"raise KeyboardInterrupt\n" if how == "stdin" else b""
+    expected = sp.run_python(*args, stdin=feed, cwd=work)
+    found = sp.run(*args, stdin=feed, cwd=work)
+    assert expected.status == -signal.SIGINT
+    assert found[:3] == expected[:3]
+    records = one(sp.sessions().values())
+    check_session(records)
+    check_ended(records, status=None, signal=signal.SIGINT)
+
+
+def test_passwords_of_hosts_are_redacted(sp, work):
+    """urllib hands a URL's user and password on as part of the host."""
+    script = write(work / "a.py", '''\
+import urllib.request
+try:
+    urllib.request.urlopen("http://bob:s3cret@127.0.0.1:1/", timeout=1)
+except Exception:
+    pass
+''')
+    assert sp.run(script).status == 0
+    assert b"s3cret" not in sp.read_logs()
+    hosts = {r["args"]["host"] for r in events(sp.records(), "socket.getaddrinfo")}
+    assert hosts == {"bob:***@127.0.0.1"}
+
+
 def test_first_and_last_event(sp, work):
     """From the first event during start-up to the last one at exit."""
     script = write(work / "a.py", "class C:\n    def __del__(self, open=open): open('/dev/null').close()\nkeep = C()\n")

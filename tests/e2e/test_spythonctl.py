@@ -852,6 +852,53 @@ def test_status_finds(sp_one, defect):
         assert problem["problem"].encode() in out and problem["todo"].encode() in out
 
 
+@pytest.mark.parametrize("options,word", [("ro", "read-only"), ("size=4k", "full")])
+def test_status_finds_file_systems_that_take_nothing(sp_one, options, word):
+    if os.geteuid() != 0:
+        harness.unavailable("mounting needs root")
+    good_status(sp_one)  # the control
+    script = ("mount -t tmpfs -o size=4k,mode=1777 none %(log)s && "
+              "{ head -c 4096 /dev/zero >%(log)s/full || :; } && "
+              "mount -o remount,%(options)s %(log)s && exec %(ctl)s status --json"
+              % {"log": sp_one.log, "options": options, "ctl": sp_one.ctl})
+    found = harness.run(["unshare", "--mount", "sh", "-c", script], env=sp_one.env())
+    assert found.status == NEGATIVE, found
+    problems = json.loads(found.out)["problems"]
+    assert any(word in p["problem"] and str(sp_one.log) in p["object"] for p in problems), problems
+
+
+def test_installation_in_usr(sp_one, work):
+    """What is in /usr has its policy in /etc and its logs in /var, not below /usr."""
+    if os.geteuid() != 0:
+        harness.unavailable("mounting needs root")
+    script = write(work / "a.py", "print('ran')\n")
+    for folder in ("upper/bin", "upper/libexec", "work"):
+        (work / folder).mkdir(parents=True)
+    for name in ("spythonctl", sp_one.spython.name):
+        shutil.copy2(sp_one.root / "bin" / name, work / "upper/bin" / name)
+    shutil.copytree(sp_one.libexec.parent, work / "upper/libexec/spython", symlinks=True)
+    command = ("mount -t tmpfs none %(work)s/work && mkdir -p %(work)s/work/u %(work)s/work/w && "
+               "cp -a %(work)s/upper/. %(work)s/work/u && "
+               "mount -t overlay none -o lowerdir=/usr,upperdir=%(work)s/work/u,workdir=%(work)s/work/w /usr && "
+               "mkdir -p %(work)s/etc/spython %(work)s/var/log/spython && chmod 1777 %(work)s/var/log/spython && "
+               "mkdir -p /etc/spython /var/log/spython && "
+               "mount --bind %(work)s/etc/spython /etc/spython && "
+               "mount --bind %(work)s/var/log/spython /var/log/spython && "
+               "echo 'log: {host: from-etc}' >/etc/spython/spython.yaml && "
+               "/usr/bin/spythonctl apply && exec /usr/bin/%(name)s %(work)s/a.py"
+               % {"work": work, "name": sp_one.spython.name})
+    made = [p for p in (Path("/etc/spython"), Path("/var/log/spython")) if not p.exists()]
+    try:
+        found = harness.run(["unshare", "--mount", "sh", "-c", command], env=sp_one.env())
+    finally:
+        for path in made:
+            path.exists() and path.rmdir()
+    assert found.status == 0 and found.out.endswith(b"ran\n"), found
+    assert (work / "etc/spython/policy.bin").exists()
+    logs = list((work / "var/log/spython").iterdir())
+    assert len(logs) == 1 and b'"host":"from-etc"' in logs[0].read_bytes()
+
+
 # ---- ps
 
 SLEEP = "import sys, time\nsys.stdout.write('up\\n')\nsys.stdout.flush()\ntime.sleep(60)\n"

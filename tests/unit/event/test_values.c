@@ -562,6 +562,16 @@ static void test_urls(void **state)
     assert_encodes_redacted(list_value(nested, 2), REDACT_URL, "[\"x\",\"ftp://u:***@h\"]");
     assert_encodes_redacted(data_value(VALUE_BYTES, "ftp://u:\xff@h", 11), REDACT_URL,
                             "{\"bytes\":\"ftp://u:***@h\"}");
+    /* A host may come with a user. */
+    assert_encodes_redacted(text_value("bob:secret@example.org"), REDACT_HOST,
+                            "\"bob:***@example.org\"");
+    assert_encodes_redacted(text_value("bob:secret@example.org"), REDACT_URL,
+                            "\"bob:secret@example.org\"");
+    assert_encodes_redacted(text_value("example.org"), REDACT_HOST, "\"example.org\"");
+    assert_encodes_redacted(text_value("fe80::1%eth0"), REDACT_HOST, "\"fe80::1%eth0\"");
+    assert_encodes_redacted(text_value("bob@example.org:80"), REDACT_HOST,
+                            "\"bob@example.org:80\"");
+    assert_encodes_redacted(text_value("a:b@c//d:e@f"), REDACT_HOST, "\"a:***@c//d:***@f\"");
     /* The "@" may be behind the cut. */
     assert_encodes_redacted(cut_value(text_value("ftp://u:secr"), 90), REDACT_URL,
                             "{\"text\":\"ftp://u:***\",\"length\":90,\"cut\":true}");

@@ -15,7 +15,8 @@
 
 #define BODY ((uint32_t)sizeof(struct policy_envelope))
 #define HEADER(field) (BODY + (uint32_t)offsetof(struct policy_header, field))
-#define TABLE(id) (HEADER(tables) + (id) * (uint32_t)sizeof(struct policy_table))
+#define TABLE(id)                                                                                  \
+    (BODY + (uint32_t)(sizeof(struct policy_header) + (id) * sizeof(struct policy_table)))
 #define END(field)                                                                                 \
     ((uint32_t)(POLICY_HEADER_SIZE(POLICY_TABLE_MAX) - sizeof(struct policy_header_end) +          \
                 offsetof(struct policy_header_end, field)))

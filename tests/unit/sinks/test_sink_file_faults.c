@@ -400,14 +400,14 @@ static int control_limit(void)
 
 static const char *limit_path;
 
-/* 10100 bytes are 33 records of 300 and a piece. The 34th record and all after it are lost until
+/* 4000 bytes are 13 records of 300 and a piece. The 14th record and all after it are lost until
  * the limit goes away. A SIGXFSZ that was waiting before is still waiting afterwards. */
 static int body_limit(void)
 {
     sigset_t xfsz, now;
     struct log *log;
 
-    limit_size(10100);
+    limit_size(4000);
     log = open_file_log(limit_path, SINK_FAILURE_COUNT);
     REQUIRE(write_records(log, 1, 50) == 0);
     sigemptyset(&xfsz);
@@ -423,10 +423,10 @@ static int body_limit(void)
     REQUIRE(write_records(log, 61, 70) == 0);
     sigpending(&now);
     REQUIRE(!sigismember(&now, SIGXFSZ));
-    REQUIRE(log_lost(log) == 70 - 33);
+    REQUIRE(log_lost(log) == 70 - 13);
     limit_size(RLIM_INFINITY);
     REQUIRE(write_records(log, 71, 100) == 0);
-    REQUIRE(log_lost(log) == 70 - 33);
+    REQUIRE(log_lost(log) == 70 - 13);
     log_close(log);
     return 0;
 }
@@ -443,7 +443,32 @@ static void test_file_size_limit(void **state)
     assert_int_equal(seen.pieces, 1); /* the limit cut a record: really a partial write */
     assert_int_equal(seen.error, EFBIG);
     assert_int_equal(seen.loss_records, 1);
-    assert_account(100, 70 - 33);
+    assert_account(100, 70 - 13);
+}
+
+/* A limit that is worth a file: the session goes on in the next one, and nothing is lost. */
+static int body_limit_next(void)
+{
+    struct log *log;
+
+    limit_size(10100);
+    log = open_file_log(limit_path, SINK_FAILURE_STOP);
+    REQUIRE(write_records(log, 1, 100) == 0);
+    REQUIRE(log_lost(log) == 0);
+    log_close(log);
+    return 0;
+}
+
+static void test_file_size_limit_next(void **state)
+{
+    (void)state;
+    limit_path = below("log/");
+    assert_int_equal(run_child(body_limit_next), 0);
+    see_session(below("log/"), SESSION);
+    assert_int_equal(seen.files, 4);
+    assert_int_equal(seen.pieces, 3); /* of records that are whole in the next file */
+    assert_int_equal(seen.loss_records, 0);
+    assert_int_equal(missing(1, 100), 0);
 }
 
 static void test_file_size_limit_shared(void **state)
@@ -453,7 +478,7 @@ static void test_file_size_limit_shared(void **state)
     assert_int_equal(run_child(body_limit), 0);
     see_file(below("log/all"), SESSION);
     assert_int_equal(seen.pieces, 1);
-    assert_account(100, 70 - 33);
+    assert_account(100, 70 - 13);
 }
 
 /* The sink alone, without the log that asks with an empty line whether it works again. */
@@ -552,6 +577,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_renamed_file_shared, setup, teardown),
         cmocka_unit_test_setup_teardown(test_renamed_and_no_other, setup, teardown),
         cmocka_unit_test_setup_teardown(test_file_size_limit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_file_size_limit_next, setup, teardown),
         cmocka_unit_test_setup_teardown(test_file_size_limit_shared, setup, teardown),
         cmocka_unit_test_setup_teardown(test_file_size_limit_stop, setup, teardown),
         cmocka_unit_test_setup_teardown(test_torn_line, setup, teardown),

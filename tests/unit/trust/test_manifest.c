@@ -108,16 +108,18 @@ static void test_names(void **state)
         {"a", "a"},
         {"a b", "a b"},
         {"a\x80", "a\\x80"},
-        {"a\xc0\xaf", "a\\xc0\\xaf"},                   /* a slash, too long a form */
-        {"a\xc2\x85", "a\\xc2\\x85"},                   /* next line */
-        {"a\xc3", "a\\xc3"},                            /* cut off */
-        {"a\xc3\xa4", "a\xc3\xa4"},                     /* a umlaut */
-        {"a\xcc\x88", "a\xcc\x88"},                     /* the same to the eye */
-        {"a\xe2\x80\xae", "a\\xe2\\x80\\xae"},          /* right to left override */
-        {"a\xe2\x82(", "a\\xe2\\x82("},                 /* cut off by another character */
-        {"a\xe2\x82\xac", "a\xe2\x82\xac"},             /* euro */
-        {"a\xed\xa0\x80", "a\\xed\\xa0\\x80"},          /* surrogate */
-        {"a\xef\xbb\xbf", "a\\xef\\xbb\\xbf"},          /* byte order mark */
+        {"a\xc0\xaf", "a\\xc0\\xaf"}, /* a slash, too long a form */
+        {"a\xc2\x85", "a\\xc2\\x85"}, /* next line */
+        {"a\xc3", "a\\xc3"},          /* cut off */
+        {"a\xc3\xa4", "a\xc3\xa4"},   /* a umlaut */
+        {"a\xcc\x88", "a\xcc\x88"},   /* the same to the eye */
+        {"a\xe0\x80\xaf", "a\\xe0\\x80\\xaf"},
+        {"a\xe2\x80\xae", "a\\xe2\\x80\\xae"}, /* right to left override */
+        {"a\xe2\x82(", "a\\xe2\\x82("},        /* cut off by another character */
+        {"a\xe2\x82\xac", "a\xe2\x82\xac"},    /* euro */
+        {"a\xed\xa0\x80", "a\\xed\\xa0\\x80"}, /* surrogate */
+        {"a\xef\xbb\xbf", "a\\xef\\xbb\\xbf"}, /* byte order mark */
+        {"a\xf0\x80\x80\xaf", "a\\xf0\\x80\\x80\\xaf"},
         {"a\xf0\x9f\x90\x8d", "a\xf0\x9f\x90\x8d"},     /* snake */
         {"a\xf4\x90\x80\x80", "a\\xf4\\x90\\x80\\x80"}, /* beyond Unicode */
         {"a\xff", "a\\xff"},
@@ -466,6 +468,16 @@ static void expect_refused(const struct manifest *manifest, int code, const char
     assert_null(data);
 }
 
+static void test_too_large(void **state)
+{
+    struct manifest manifest;
+    struct err err = ERR_INIT;
+
+    (void)state;
+    /* Refused for its length alone: nothing of it is read. */
+    assert_int_equal(manifest_parse("", MANIFEST_MAX_SIZE + 1, "t", &manifest, &err), -EFBIG);
+}
+
 static void test_write_refused(void **state)
 {
     struct manifest m = *small_manifest();
@@ -513,6 +525,38 @@ static void test_write_refused(void **state)
     free(data);
 }
 
+/* The example of the specification is a manifest. */
+static void test_example(void **state)
+{
+    FILE *file = fopen(MANIFEST_DOCUMENT, "re");
+    char line[1024], text[4096];
+    struct manifest manifest;
+    struct err err = ERR_INIT;
+    size_t len = 0;
+
+    (void)state;
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file)) {
+        bool quoted = strncmp(line, "    ", 4) == 0;
+        const char *part = quoted ? line + 4 : line;
+
+        if (len == 0 && !quoted)
+            continue;
+        if (len > 0 && !quoted && line[0] != '\n')
+            break;
+        assert_true(len + strlen(part) < sizeof(text));
+        memcpy(text + len, part, strlen(part));
+        len += strlen(part);
+    }
+    (void)fclose(file);
+    assert_true(len > 1);
+    len--; /* the empty line behind the block */
+    if (parse(text, len, &manifest, &err) < 0)
+        fail_msg("%s", err.msg);
+    assert_int_equal(manifest.count, 3);
+    manifest_done(&manifest);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -528,7 +572,9 @@ int main(void)
         cmocka_unit_test(test_nul),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_flipped),
+        cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_write_refused),
+        cmocka_unit_test(test_example),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -272,11 +272,10 @@ static void test_flipped_many(void **state)
     made_done(&made);
 }
 
-/* Blocks and pages are good only where they belong, and the counts have to fit. */
+/* Blocks are good only where they belong. */
 static void test_moved(void **state)
 {
     uint8_t swap[MANIFEST_BLOCK];
-    struct manifest_item item;
     struct made made;
     struct built built;
 
@@ -288,12 +287,121 @@ static void test_moved(void **state)
     memmove(built.blocks, built.blocks + MANIFEST_BLOCK, MANIFEST_BLOCK);
     memcpy(built.blocks + MANIFEST_BLOCK, swap, MANIFEST_BLOCK);
     assert_true(count_damaged(&built, &made.manifest, 1) > 20);
-    built.index.root_count++;
-    assert_int_equal(find(&built, made.manifest.entries[0].path, &item), -EBADMSG);
-    built.index.root_count = 0;
-    assert_int_equal(find(&built, made.manifest.entries[0].path, &item), -EBADMSG);
     built_done(&built);
     made_done(&made);
+}
+
+/* The numbers of blocks and roots have to fit. */
+static void test_counts(void **state)
+{
+    const char *path = small_manifest()->entries[0].path;
+    struct manifest_item item;
+    struct built built;
+
+    (void)state;
+    built_init(&built, small_manifest());
+    assert_int_equal(find(&built, path, &item), 0);
+    for (uint32_t count = 0; count < 4; count++) {
+        built.index.root_count = count;
+        assert_int_equal(find(&built, path, &item), count == 1 ? 0 : -EBADMSG);
+    }
+    built_done(&built);
+}
+
+/* In the root of the tree the directory is empty, and so it is in front of a leading slash. */
+static void test_top(void **state)
+{
+    struct manifest_entry entries[] = {{.path = "a", .distribution = ""},
+                                       {.path = "b/a", .size = 1, .distribution = ""}};
+    struct manifest manifest = {.name = "t", .serial = 1, .entries = entries, .count = 2};
+    struct manifest_item item;
+    struct built built;
+
+    (void)state;
+    built_init(&built, &manifest);
+    expect_all_found(&built, &manifest);
+    assert_int_equal(find(&built, "/a", &item), -ENOENT);
+    assert_int_equal(find(&built, "//a", &item), -ENOENT);
+    assert_int_equal(find(&built, "/b/a", &item), -ENOENT);
+    built_done(&built);
+}
+
+/* Texts of all lengths, each entry with its own: wherever a block ends, it ends in time. */
+static void test_packing(void **state)
+{
+    char distributions[2000][MANIFEST_MAX_DISTRIBUTION + 1];
+    struct built built;
+    struct made made;
+
+    (void)state;
+    made_init(&made, 2000);
+    for (unsigned i = 0; i < 2000; i++) {
+        (void)snprintf(distributions[i], sizeof(distributions[i]), "%0*u 1", (int)(i % 88 + 5), i);
+        made.manifest.entries[i].distribution = distributions[i];
+    }
+    built_init(&built, &made.manifest);
+    expect_all_found(&built, &made.manifest);
+    built_done(&built);
+    made_done(&made);
+}
+
+/* One number of the only record or of its slot does not make sense, and the digests match: the find
+ * says so before it reads beyond the block. */
+static void test_nonsense(void **state)
+{
+    enum { RECORD = MANIFEST_BLOCK }; /* as an offset: in the record, wherever that lies */
+    static const struct {
+        size_t at;
+        unsigned value; /* of two bytes */
+    } cases[] = {
+        {0, 0xffff},
+        {0, (MANIFEST_BLOCK - BLOCK_SLOTS) / SLOT_SIZE + 1},
+        {BLOCK_SLOTS + SLOT_RECORD, MANIFEST_BLOCK},
+        {BLOCK_SLOTS + SLOT_RECORD, 0xffff},
+        {BLOCK_SLOTS + SLOT_RECORD, MANIFEST_BLOCK - RECORD_FIXED + 1},
+        {RECORD + RECORD_DIRECTORY, MANIFEST_BLOCK},
+        {RECORD + RECORD_DIRECTORY, MANIFEST_BLOCK - 2},
+        {RECORD + RECORD_DIRECTORY_LEN, 0xffff},
+        {RECORD + RECORD_DISTRIBUTION, MANIFEST_BLOCK},
+        {RECORD + RECORD_DISTRIBUTION, MANIFEST_BLOCK - 2},
+        {RECORD + RECORD_DISTRIBUTION, 0xffff},
+    };
+    struct manifest_entry entry = {.path = "lib/name", .distribution = "name 1"};
+    struct manifest manifest = {.name = "n", .serial = 1, .entries = &entry, .count = 1};
+    struct manifest_item item;
+    struct built built;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t at = cases[i].at;
+
+        built_init(&built, &manifest);
+        if (at >= RECORD)
+            at += block_get_u16(built.blocks + BLOCK_SLOTS + SLOT_RECORD) - (size_t)RECORD;
+        built.blocks[at] = (uint8_t)cases[i].value;
+        built.blocks[at + 1] = (uint8_t)(cases[i].value >> 8);
+        if (cases[i].at == 0)
+            built.blocks[BLOCK_SLOTS + SLOT_TAG] ^= 1; /* else it is found in the first slot */
+        built_seal(&built);
+        if (find(&built, entry.path, &item) != -EBADMSG)
+            fail_msg("case %zu", i);
+        built_done(&built);
+    }
+    /* The record moved so far that two bytes of its name are beyond the block. */
+    built_init(&built, &manifest);
+    memmove(built.blocks + MANIFEST_BLOCK - RECORD_FIXED - 2,
+            built.blocks + block_get_u16(built.blocks + BLOCK_SLOTS + SLOT_RECORD),
+            RECORD_FIXED + 2);
+    built.blocks[BLOCK_SLOTS + SLOT_RECORD] = (uint8_t)(MANIFEST_BLOCK - RECORD_FIXED - 2);
+    built.blocks[BLOCK_SLOTS + SLOT_RECORD + 1] = (MANIFEST_BLOCK - RECORD_FIXED - 2) >> 8;
+    built_seal(&built);
+    assert_int_equal(find(&built, entry.path, &item), -EBADMSG);
+    built_done(&built);
+    /* Control: sealing alone changes nothing. */
+    built_init(&built, &manifest);
+    built_seal(&built);
+    expect_all_found(&built, &manifest);
+    built_done(&built);
 }
 
 /* Every byte of the block changed by somebody who makes the digests match: any answer may come, but
@@ -392,6 +500,8 @@ int main(void)
         cmocka_unit_test(test_many),          cmocka_unit_test(test_longest),
         cmocka_unit_test(test_same_key),      cmocka_unit_test(test_flipped),
         cmocka_unit_test(test_flipped_many),  cmocka_unit_test(test_moved),
+        cmocka_unit_test(test_counts),        cmocka_unit_test(test_top),
+        cmocka_unit_test(test_packing),       cmocka_unit_test(test_nonsense),
         cmocka_unit_test(test_forged),        cmocka_unit_test(test_seen),
         cmocka_unit_test(test_build_refused),
     };
