@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -98,17 +97,10 @@ static int map(struct native_copy *copy)
 
 static int make(struct native_copy *copy, int fd, const struct stat *st, const char *real)
 {
-    CLEANUP_FREE char *directory = strdup(real);
-    CLEANUP_FD int memory = -1;
-    char *slash;
+    CLEANUP_FD int memory = make_memory(real);
+    const char *slash = strrchr(real, '/');
     int r;
 
-    if (!directory)
-        return -ENOMEM;
-    slash = strrchr(directory, '/');
-    if (slash)
-        *slash = '\0';
-    memory = make_memory(real);
     if (memory < 0)
         return memory;
     r = transfer(fd, memory, st->st_size);
@@ -122,8 +114,9 @@ static int make(struct native_copy *copy, int fd, const struct stat *st, const c
     if (r < 0)
         return r;
     (void)snprintf(copy->path, sizeof(copy->path), "/proc/self/fd/%d", memory);
+    (void)snprintf(copy->directory, sizeof(copy->directory), "%.*s",
+                   slash ? (int)(slash - real) : 0, real);
     copy->fd = steal_fd(&memory);
-    copy->directory = STEAL(directory);
     return 0;
 }
 

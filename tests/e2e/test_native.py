@@ -89,8 +89,7 @@ def policy(sp, mode, more="", copy=None):
 def natives(sp, name):
     """Records about files of that name."""
     return [r for r in events(sp.records(), "spython.native")
-            if os.path.basename(str(decode(r["args"]["name"]))) == name
-            or os.path.basename(str(decode(r["args"]["path"]))) == name]
+            if os.path.basename(str(decode(r["args"]["path"]))) == name]
 
 
 def make_group_writable(path):
@@ -141,7 +140,7 @@ def test_extension(sp, work, spoil):
     assert start()[:3] == (0, b"42\n", b"")
     record = one(natives(sp, "ext.so"))
     assert record["verdict"] == "allow" and record["args"]["answers"] == ["owner: trusted"]
-    assert record["args"]["path"] == record["args"]["name"] == str(ext)
+    assert record["args"]["path"] == record["args"]["real_path"] == str(ext)
     assert marker.exists()
 
     spoil(ext)
@@ -695,7 +694,7 @@ def test_libraries_of_the_start(sp, work):
     pin = "environment:\n  pin: {LD_PRELOAD: %s}\n" % library
     policy(sp, "enforce", pin)
     assert sp.run(script)[:3] == (0, b"ran\n", b"")
-    started = {os.path.basename(str(r["args"]["name"])) for r in events(sp.records(), "spython.native")
+    started = {os.path.basename(str(r["args"]["path"])) for r in events(sp.records(), "spython.native")
                if r["args"].get("startup") is True}
     assert {"libpinned.so", "libc.so.6"} <= started and not {"core.so", "audit.so"} & started
     library.chmod(0o777)
