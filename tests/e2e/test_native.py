@@ -1,781 +1,516 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gate for native code: what the dynamic linker may map. Every refusal has its control: the plain
-interpreter of the same build loads the same file."""
+"""Native code: extension modules, ctypes libraries and what they pull in are judged before the
+dynamic linker maps them. Real objects, compiled here. The control of each refusal is that plain
+python3, or the same object where nobody else can change it, loads."""
+import hashlib
 import json
 import os
 import pwd
-import shutil
 import subprocess
-import sys
-import time
+from pathlib import Path
 
 import pytest
 
 import harness
-from harness import SOURCE, assert_refused, decode, events, one, run, write
+from harness import events, one, write
+from test_records import check_ended, check_session, validator  # noqa: F401: a fixture
 
-NOBODY = pwd.getpwnam("nobody")
 RULE = "spython-unapproved-native"
+CHANGEABLE = "owner: a directory above it can be written by everybody"
+REFUSED = "refused by rule " + RULE
+NOBODY = pwd.getpwnam("nobody")
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="changes owners: needs root")
 
 EXTENSION = '''
 #include <Python.h>
-#include <fcntl.h>
-#include <unistd.h>
-%(declare)s
-__attribute__((constructor)) static void spring(void)
+static PyObject *answer(PyObject *self, PyObject *unused)
 {
-    if (*MARKER)
-        close(open(MARKER, O_WRONLY | O_CREAT | O_APPEND, 0644));
+    (void)self, (void)unused;
+    return PyLong_FromLong(42);
 }
-static PyObject *answer(PyObject *self, PyObject *unused) { return PyLong_FromLong(%(value)s); }
 static PyMethodDef methods[] = {{"answer", answer, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL}};
-static PyModuleDef_Slot slots[] = {{0, NULL}};
-static struct PyModuleDef def = {PyModuleDef_HEAD_INIT, "%(name)s", NULL, 0, methods, slots, NULL, NULL, NULL};
-PyMODINIT_FUNC PyInit_%(name)s(void) { return PyModuleDef_Init(&def); }
-'''
-
-LIBRARY = '''
-#include <fcntl.h>
-#include <unistd.h>
-__attribute__((constructor)) static void spring(void)
-{
-    if (*MARKER)
-        close(open(MARKER, O_WRONLY | O_CREAT | O_APPEND, 0644));
-}
-int library_answer(void) { return %d; }
-'''
-
-TRY = '''
-import ctypes, json, sys
-def attempt(what):
-    try:
-        return what()
-    except (ImportError, OSError) as e:
-        return "%s: %s" % (type(e).__name__, e)
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "ext", NULL, -1, methods, NULL, NULL, NULL, NULL};
+PyMODINIT_FUNC PyInit_ext(void) { return PyModule_Create(&module); }
 '''
 
 
-def include_directory(minor):
-    lines = subprocess.run([SOURCE / "scripts/find-pythons"], stdout=subprocess.PIPE, text=True).stdout
-    return {line.split()[0]: line.split()[2] for line in lines.splitlines()}[minor]
+def compile_c(path, source, *options):
+    c = write(Path(path).with_suffix(".c"), source)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", path, c, *map(str, options)], check=True)
+    Path(path).chmod(0o755)
+    return Path(path)
 
 
-def compile_object(source, target, *more, marker=""):
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", '-DMARKER="%s"' % marker, "-o", target, source,
-                    *more], check=True)
-    target.chmod(0o755)
-    return target
+def include_of(sp):
+    done = sp.run_python("-I", "-S", "-c", "import sysconfig; print(sysconfig.get_paths()['include'])")
+    assert done.status == 0, done.err
+    return done.out.decode().strip()
 
 
-def build_extension(sp, target, name="ext", value="42", declare="", more=(), marker=""):
-    target.parent.mkdir(parents=True, exist_ok=True)
-    source = write(target.with_suffix(".c"), EXTENSION % {"name": name, "value": value, "declare": declare})
-    return compile_object(source, target, "-I", include_directory(sp.minor), *more, marker=marker)
+def compile_extension(sp, path):
+    return compile_c(path, EXTENSION, "-I" + include_of(sp))
 
 
-def build_library(target, value=7, more=(), marker=""):
-    target.parent.mkdir(parents=True, exist_ok=True)
-    source = write(target.with_suffix(".c"), LIBRARY % value)
-    return compile_object(source, target, *more, marker=marker)
+def compile_library(path, value=42, *options):
+    return compile_c(path, "int answer(void) { return %d; }" % value, *options)
 
 
-def policy(sp, mode, more="", copy=None):
-    native = "mode: %s" % mode + (", copy: %s" % copy if copy else "")
-    sp.apply("profile: standard\nverify:\n  native: {%s}\n%s" % (native, more))
+def policy(mode, copy=0, profile="standard"):
+    return ("profile: %s\nverify:\n  mode: off\n  hooks: off\n  native: {mode: %s, copy: %s}\n"
+            % (profile, mode, copy))
 
 
-def natives(sp, name):
-    """Records about files of that name."""
-    return [r for r in events(sp.records(), "spython.native")
-            if os.path.basename(str(decode(r["args"]["path"]))) == name]
+def importer(folder):
+    return "import sys; sys.path.insert(0, %r); import ext; print(ext.answer())" % str(folder)
 
 
-def make_group_writable(path):
-    path.chmod(0o775)
+def caller(path):
+    return "import ctypes; print(ctypes.CDLL(%r).answer())" % str(path)
 
 
-def make_writable(path):
-    path.chmod(0o757)
+class Program:
+    """A script in a directory of its own, run by spython and, as control, by python3."""
+
+    def __init__(self, sp, folder, text, env=None):
+        self.sp, self.env = sp, env
+        self.path = write(folder / "program.py", text + "\n")
+
+    def control(self, out):
+        done = self.sp.run_python("-I", self.path)
+        assert (done.status, done.out.decode().strip()) == (0, out), done.err
+
+    def runs(self, out, **more):
+        self.sp.clear_logs()
+        done = self.sp.run(self.path, **more)
+        assert (done.status, done.out.decode().strip(), done.err) == (0, out, b""), done.err
+        return self
+
+    def fails(self, error, path, because):
+        """A traceback whose last line names rule, record and reason."""
+        self.sp.clear_logs()
+        done = self.sp.run(self.path)
+        last = done.err.decode().splitlines()[-1]
+        record = self.record(path)
+        assert (done.status, done.out) == (1, b""), done
+        assert last.startswith(error + ": '%s': " % path), last
+        assert REFUSED in last and because in last and "record " + record["id"] in last, last
+        assert (record["verdict"], record["level"], record["rules"]) == ("deny", "high", [RULE])
+        return record
+
+    def native(self):
+        return events(self.sp.records(), "spython.native")
+
+    def record(self, path):
+        return one(r for r in self.native() if r["args"]["path"] == str(path))
 
 
-def give_away(path):
-    os.chown(path, NOBODY.pw_uid, -1)
+@pytest.fixture
+def open_dir(work):
+    """Where anybody can put files, and there are no sticky bits in the way."""
+    path = work / "open"
+    path.mkdir()
+    path.chmod(0o777)
+    return path
 
 
-def open_directory(path):
-    path.parent.chmod(0o777)
+@pytest.fixture
+def safe_dir(work):
+    path = work / "safe"
+    path.mkdir(mode=0o755)
+    return path
 
 
-def give_directory_away(path):
-    os.chown(path.parent, NOBODY.pw_uid, -1)
+# --- the two ways, on every minor -----------------------------------------------------------------
 
 
-def open_directory_above(path):
-    path.parent.parent.chmod(0o777)
+def test_extension_and_library(sp, work, safe_dir, open_dir):
+    """Where only root can write, and where others can: off, audit and enforce."""
+    for folder in (safe_dir, open_dir):
+        compile_extension(sp, folder / "ext.so")
+        compile_library(folder / "lib.so", 7)
+    text = importer("%s") + "\n" + caller("%s/lib.so")
+    good = Program(sp, work / "a", text % (safe_dir, safe_dir))
+    bad = Program(sp, work / "b", text % (open_dir, open_dir))
+    bad.control("42\n7")
+    sp.apply(policy("enforce"))
+    good.runs("42\n7")
+    for name in ("ext.so", "lib.so"):
+        record = good.record(safe_dir / name)
+        assert record["verdict"] == "allow" and "rules" not in record
+        assert record["args"]["answers"] == ["owner: trusted"]
+    bad.fails("ImportError", open_dir / "ext.so", CHANGEABLE)
+    only_library = Program(sp, work / "c", caller(open_dir / "lib.so"))
+    only_library.fails("OSError", open_dir / "lib.so", CHANGEABLE)
+    sp.apply(policy("audit"))
+    bad.runs("42\n7")
+    for name in ("ext.so", "lib.so"):
+        record = bad.record(open_dir / name)
+        assert (record["verdict"], record["rules"]) == ("would-deny", [RULE])
+    sp.apply(policy("off"))
+    bad.runs("42\n7")
+    assert bad.native() == []
 
 
-SPOILS = [make_group_writable, make_writable, give_away, open_directory, give_directory_away,
-          open_directory_above]
-
-IMPORT = TRY + '''
-sys.path.insert(0, sys.argv[1])
-print(json.dumps(attempt(lambda: __import__("ext").answer())))
-'''
-
-
-# --- extension modules ----------------------------------------------------------------------------
+# --- what is not trusted --------------------------------------------------------------------------
 
 
 @needs_root
-@pytest.mark.parametrize("spoil", SPOILS, ids=lambda f: f.__name__)
-def test_extension(sp, work, spoil):
-    marker = work / "marker"
-    ext = build_extension(sp, work / "site" / "lib" / "ext.so", marker=marker)
-    script = write(work / "a.py", IMPORT)
-    start = lambda r=sp.run: r(script, ext.parent)  # noqa: E731
-
-    policy(sp, "enforce")
-    assert start()[:3] == (0, b"42\n", b"")
-    record = one(natives(sp, "ext.so"))
-    assert record["verdict"] == "allow" and record["args"]["answers"] == ["owner: trusted"]
-    assert record["args"]["path"] == record["args"]["real_path"] == str(ext)
-    assert marker.exists()
-
-    spoil(ext)
-    sp.clear_logs()
-    marker.unlink()
-    found = start()
-    assert found.status == 0 and not marker.exists()
-    said = json.loads(found.out)
-    record = one(natives(sp, "ext.so"))
-    assert record["verdict"] == "deny" and record["rules"] == [RULE] and record["level"] == "high"
-    assert said.startswith("ImportError: '%s': refused by rule %s: owner: " % (ext, RULE))
-    assert "(record %s; spythonctl explain %s)" % (record["id"], record["id"]) in said
-    assert len(record["args"]["sha256"]) == 64 and record["args"]["reason"] in said
-    assert sp.records()[-1]["args"]["denied"] == 1
-
-    policy(sp, "audit")
-    sp.clear_logs()
-    assert start()[:3] == (0, b"42\n", b"") and marker.exists()
-    record = one(natives(sp, "ext.so"))
-    assert record["verdict"] == "would-deny" and record["rules"] == [RULE]
-
-    policy(sp, "off")
-    sp.clear_logs()
-    assert start()[:3] == (0, b"42\n", b"")
-    assert not events(sp.records(), "spython.native")
-    assert start(sp.run_python)[:3] == (0, b"42\n", b"")
+@pytest.mark.parametrize("how", ["file others", "file group", "file owner", "directory", "above",
+                                 "link in between", "target"])
+def test_each_way_to_change_it(sp_one, work, how):
+    folder = work / "a" / "b"
+    library = compile_library(folder / "lib.so")
+    program = Program(sp_one, work / "p", caller(library))
+    sp_one.apply(policy("enforce"))
+    program.runs("42")
+    wanted = library
+    if how == "file others":
+        library.chmod(0o757)
+    elif how == "file group":
+        library.chmod(0o775)
+    elif how == "file owner":
+        os.chown(library, NOBODY.pw_uid, -1)
+    elif how == "directory":
+        folder.chmod(0o757)
+    elif how == "above":
+        folder.parent.chmod(0o757)
+    elif how == "target":
+        library.chmod(0o757)
+        wanted = work / "link.so"
+        wanted.symlink_to(library)
+    else:
+        # The file itself is sound: it is opened by that name, and the link counts for nothing.
+        (work / "open").mkdir()
+        (work / "open").chmod(0o777)
+        link = work / "open" / "link.so"
+        link.symlink_to(library)
+        program = Program(sp_one, work / "q", caller(link))
+        program.runs("42")
+        return
+    program = Program(sp_one, work / "q", caller(wanted))
+    program.control("42")
+    program.fails("OSError", wanted, "owner" if how.startswith(("file", "target")) else "")
 
 
-def test_attributes_of_the_error(sp, work):
-    """Programs look at name and path; those stay what they are."""
-    ext = build_extension(sp, work / "lib" / "ext.so")
-    ext.chmod(0o777)
-    script = write(work / "a.py", '''
-import sys
-sys.path.insert(0, sys.argv[1])
-try:
-    import ext
-except ImportError as e:
-    print(type(e).__name__, e.name, e.path, str(e) == e.msg == e.args[0])
-''')
-    policy(sp, "enforce")
-    assert sp.run(script, ext.parent).out.decode() == "ImportError ext %s True\n" % ext
+def test_digest_of_what_is_refused(sp_one, work, open_dir):
+    """For those who look into it later."""
+    library = compile_library(open_dir / "lib.so")
+    program = Program(sp_one, work / "p", caller(library))
+    sp_one.apply(policy("enforce"))
+    digest = hashlib.sha256(library.read_bytes()).hexdigest()
+    assert program.fails("OSError", library, "")["args"]["sha256"] == digest
 
 
-def test_changed_byte(sp, work):
-    """A verifier that knows the contents: the same file with one byte changed is refused."""
-    ext = build_extension(sp, work / "lib" / "ext.so", value="41")
-    script = write(work / "a.py", IMPORT)
-    digest = subprocess.run(["sha256sum", ext], stdout=subprocess.PIPE, check=True).stdout.split()[0]
+def test_not_there_and_not_an_object(sp_one, work, safe_dir):
+    """What the linker finds fault with itself keeps the linker's words, and leaves no record."""
+    sp_one.apply(policy("enforce"))
+    junk = write(safe_dir / "junk.so", "x" * 100)
+    for path in (junk, safe_dir / "missing.so"):
+        program = Program(sp_one, work / "p", "import ctypes\ntry:\n    ctypes.CDLL(%r)\n"
+                          "except OSError as e:\n    print(e)" % str(path))
+        control = sp_one.run_python("-I", program.path)
+        program.runs(control.out.decode().strip())
+        assert [r for r in program.native() if r["args"]["path"] == str(path)] == []
+
+
+# --- what is pulled in ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["RUNPATH", "RPATH", "$ORIGIN"])
+def test_pulled_in_library(sp_one, work, which):
+    """As wheels have it: package, and a package.libs beside it."""
+    package, libs = work / "pkg", work / "pkg.libs"
+    needed = compile_library(libs / "libneeded.so", 5, "-Wl,-soname,libneeded.so")
+    run_path = "$ORIGIN/../pkg.libs" if which == "$ORIGIN" else libs
+    tags = "--disable-new-dtags" if which == "RPATH" else "--enable-new-dtags"
+    compile_c(package / "lib.so", "int answer(void); int twice(void) { return 2 * answer(); }",
+              "-L%s" % libs, "-lneeded", "-Wl,%s,-rpath,%s" % (tags, run_path))
+    text = "import ctypes; print(ctypes.CDLL(%r).twice())" % str(package / "lib.so")
+    program = Program(sp_one, work / "p", text)
+    sp_one.apply(policy("enforce"))
+    program.runs("10")
+    record = one(r for r in program.native() if r["args"]["real_path"] == str(needed))
+    assert record["args"]["requester"] == str(package / "lib.so")
+    libs.chmod(0o777)
+    program.control("10")
+    done = sp_one.run(program.path)
+    last = done.err.decode().splitlines()[-1]
+    assert done.status == 1 and REFUSED in last and "libneeded.so" in last, last
+    sp_one.apply(policy("audit"))
+    program.runs("10")
+    record = one(r for r in program.native() if r["args"]["real_path"] == str(needed))
+    assert record["verdict"] == "would-deny"
+
+
+# --- ways around ----------------------------------------------------------------------------------
+
+
+MEMFD = '''
+import ctypes, importlib.machinery, importlib.util, os, sys
+data = open(%r, "rb").read()
+fd = os.memfd_create("x")
+os.write(fd, data)
+path = "/proc/%%s/fd/%%d" %% (%r, fd)
+if %r:
+    loader = importlib.machinery.ExtensionFileLoader("ext", path)
+    spec = importlib.util.spec_from_loader("ext", loader)
+    print(importlib.util.module_from_spec(spec).answer())
+else:
+    print(ctypes.CDLL(path).answer())
+'''
+
+
+@pytest.mark.parametrize("who", ["self", "thread-self"])
+@pytest.mark.parametrize("as_extension", [False, True])
+def test_memory_as_a_file(sp_one, work, safe_dir, who, as_extension):
+    """An extension that was never on a disk, whose bytes are those of an approved one."""
+    build = compile_extension if as_extension else compile_library
+    source = build(sp_one, safe_dir / "ext.so") if as_extension else build(safe_dir / "ext.so")
+    program = Program(sp_one, work / "p", MEMFD % (str(source), who, as_extension))
+    program.control("42")
+    sp_one.apply(policy("audit"))
+    program.runs("42")
+    assert [r["verdict"] for r in program.native() if "fd" in r["args"]["path"]] == ["would-deny"]
+    for copy in (0, "1M"):
+        sp_one.apply(policy("enforce", copy))
+        sp_one.clear_logs()
+        done = sp_one.run(program.path)
+        last = done.err.decode().splitlines()[-1]
+        assert done.status == 1 and REFUSED in last and "/proc" in last, done
+
+
+@pytest.mark.parametrize("place", ["/dev/shm", "/proc/self/cwd", "link"])
+def test_forbidden_places(sp_one, work, safe_dir, place):
+    library = compile_library(safe_dir / "lib.so")
+    if place == "/dev/shm":
+        if not os.access(place, os.W_OK):
+            harness.unavailable("no /dev/shm")
+        target = Path(place) / ("spython-test-%d.so" % os.getpid())
+        target.write_bytes(library.read_bytes())
+    elif place == "link":
+        target = safe_dir / "link.so"
+        target.symlink_to("/proc/self/cwd/lib.so")
+    else:
+        target = Path(place) / "lib.so"
     try:
-        os.setxattr(ext, "user.org.python.x-spython-hash", digest)
-    except OSError:
-        harness.unavailable("no user attributes on the file system of " + str(work))
-    policy(sp, "enforce", "  roots: [{path: %s, all: [owner, xattr]}]\n" % ext.parent)
-    assert sp.run(script, ext.parent).out == b"41\n"
-    record = one(natives(sp, "ext.so"))
-    assert record["args"]["sha256"].encode() == digest and record["args"]["root"] == str(ext.parent)
-    data = ext.read_bytes()
-    assert data.count(b"GCC: (") == 1
-    with open(ext, "r+b") as f:
-        f.seek(data.index(b"GCC: ("))
-        f.write(b"g")
-    assert sp.run_python(script, ext.parent).out == b"41\n"  # the control
-    assert b"refused by rule" in sp.run(script, ext.parent).out
-    policy(sp, "audit", "  roots: [{path: %s, all: [owner, xattr]}]\n" % ext.parent)
-    assert sp.run(script, ext.parent).out == b"41\n"
+        program = Program(sp_one, work / "p", "import os; os.chdir(%r)\n" % str(safe_dir) + caller(target))
+        program.control("42")
+        sp_one.apply(policy("enforce"))
+        program.fails("OSError", target, "/proc, /dev or /sys")
+    finally:
+        if place == "/dev/shm":
+            target.unlink()
 
 
-def test_profiles(sp, work):
-    """strict enforces; the others do not look unless told."""
-    ext = build_extension(sp, work / "lib" / "ext.so")
-    ext.chmod(0o777)
-    script = write(work / "a.py", IMPORT)
-    for profile, expected in (("strict", b"refused"), ("standard", b"42"), ("observe", b"42")):
-        sp.apply("profile: %s\n" % profile)
-        assert expected in sp.run(script, ext.parent).out, profile
+def test_token_in_the_name(sp_one, work, safe_dir):
+    """What $ORIGIN means only the linker could tell; nothing that Python does needs it."""
+    sp_one.apply(policy("enforce"))
+    program = Program(sp_one, work / "p", caller("$ORIGIN/lib.so"))
+    done = sp_one.run(program.path)
+    assert done.status == 1 and REFUSED.encode() in done.err.splitlines()[-1], done.err
 
 
-def test_standard_library(sp, work):
-    """All of it that is native loads, with everything that it pulls in, and so does a second libc's
-    worth of name service."""
-    script = write(work / "a.py", '''
-import importlib, json, os, sys, sysconfig
-folder = sysconfig.get_path("platstdlib") + "/lib-dynload"
-failed, count = {}, 0
-for name in sorted({n.partition(".")[0] for n in os.listdir(folder)}):
-    if name.startswith(("_test", "xx", "_xx", "_ctypes_test", "_crypt", "_tkinter")):
-        continue
-    try:
-        importlib.import_module(name)
-        count += 1
-    except ImportError as e:
-        failed[name] = str(e)
-import pwd, socket
-pwd.getpwnam("root")
+def test_greeting_of_a_program(sp_one, work, open_dir):
+    """The audit object has taken one greeting; another is a name of a file that does not exist."""
+    library = compile_library(open_dir / "lib.so")
+    text = '''
+import ctypes
+buffer = ctypes.create_string_buffer(b"1GNHDTPS".ljust(64, b"\\0"))
 try:
-    socket.getaddrinfo("localhost", 80)
+    ctypes.CDLL("/proc/self/spython/native-gate/%%016x" %% ctypes.addressof(buffer))
 except OSError:
     pass
-print(json.dumps([count, failed]))
-''')
-    sp.apply("profile: standard\nverify:\n  native: {mode: enforce}\n  elsewhere: {any: [owner]}\n")
-    found = sp.run(script)
-    plain = sp.run_python(script)
-    assert found.status == 0 and found.err == plain.err, found
-    assert json.loads(found.out) == json.loads(plain.out)
-    assert json.loads(found.out)[0] > 5
-    assert not [r for r in events(sp.records(), "spython.native") if r["verdict"] != "allow"]
+%s''' % caller(library)
+    program = Program(sp_one, work / "p", text)
+    sp_one.apply(policy("enforce"))
+    program.fails("OSError", library, CHANGEABLE)
 
 
-# --- libraries ------------------------------------------------------------------------------------
+def test_program_itself_and_what_is_loaded(sp_one, work, safe_dir):
+    """CDLL(None) opens no file; a second dlopen of the same file gives the same library."""
+    counter = compile_c(safe_dir / "lib.so", "static int n; int answer(void) { return ++n; }")
+    text = '''
+import ctypes
+print(ctypes.CDLL(None).getpid() > 0, ctypes.pythonapi.Py_IsInitialized())
+print(*[ctypes.CDLL(%r).answer() for _ in range(3)])
+''' % str(counter)
+    program = Program(sp_one, work / "p", text)
+    program.control("True 1\n1 2 3")
+    sp_one.apply(policy("enforce"))
+    program.runs("True 1\n1 2 3")
 
 
-@pytest.mark.parametrize("how", ["path", "relative", "searched"])
-def test_ctypes(sp, work, how):
-    library = build_library(work / "lib" / "libwork.so", marker=work / "marker")
-    name = {"path": str(library), "relative": "./libwork.so", "searched": "libwork.so"}[how]
-    pin = "environment:\n  pin: {LD_LIBRARY_PATH: %s}\n" % library.parent if how == "searched" else ""
-    script = write(work / "a.py", TRY + '''
-print(json.dumps([attempt(lambda: ctypes.CDLL(n).library_answer()) for n in sys.argv[1:]]))
-''')
-    start = lambda: sp.run(script, name, name, cwd=library.parent)  # noqa: E731
-    policy(sp, "enforce", pin)
-    assert start()[:3] == (0, b"[7, 7]\n", b"")
-    assert len(natives(sp, "libwork.so")) == 1
-    library.chmod(0o777)
-    (work / "marker").unlink()
-    sp.clear_logs()
-    found = start()
-    said = json.loads(found.out)
-    assert not (work / "marker").exists()
-    assert [s.partition(":")[0] for s in said] == ["OSError"] * 2
-    assert RULE in said[0] and all(r["verdict"] == "deny" for r in natives(sp, "libwork.so"))
-    policy(sp, "audit", pin)
-    assert start().out == b"[7, 7]\n"
-    plain = sp.run_python(script, name, name, cwd=library.parent,
-                          env=sp.env(LD_LIBRARY_PATH=str(library.parent)))
-    assert plain.out == b"[7, 7]\n"
+# --- copies ---------------------------------------------------------------------------------------
 
 
-def test_what_is_there_already(sp, work):
-    """The program itself, libraries that are loaded, and one library under two names."""
-    library = build_library(work / "lib" / "libwork.so")
-    alias = library.parent / "alias.so"
-    alias.symlink_to(library)
-    script = write(work / "a.py", '''
-import ctypes, sys
-print(ctypes.CDLL(None).getpid() > 0, ctypes.CDLL("libc.so.6").getpid() > 0)
-handles = {ctypes.CDLL(n)._handle for n in sys.argv[1:] * 2}
-print(len(handles))
-''')
-    policy(sp, "enforce")
-    assert sp.run(script, library, alias)[:3] == (0, b"True True\n1\n", b"")
+def test_copy_in_sealed_memory(sp_one, work, open_dir):
+    """What others can change runs from a copy if a verifier trusts the bytes; the limit holds."""
+    libs = open_dir / "libs"
+    compile_library(libs / "libneeded.so", 5, "-Wl,-soname,libneeded.so")
+    library = compile_c(
+        open_dir / "lib.so", "int answer(void); static int n; int twice(void) { return ++n + answer(); }"
+        "void *here(void) { return &n; }",
+        "-L%s" % libs, "-lneeded", "-Wl,--enable-new-dtags,-rpath,$ORIGIN/libs")
+    text = '''
+import ctypes
+print(*[ctypes.CDLL(%r).twice() for _ in range(3)])
+print(any("memfd:spython:lib.so" in line for line in open("/proc/self/maps")))
+''' % str(library)
+    program = Program(sp_one, work / "p", text)
+    program.control("6 7 8\nFalse")
+    root = "  roots:\n  - path: %s\n    any: [%s]\n"
+    sp_one.apply(policy("enforce", "1M") + root % (open_dir, "null"))
+    program.runs("6 7 8\nTrue")
+    copied = [r for r in program.native() if r["args"].get("copied")]
+    assert {r["args"]["real_path"] for r in copied} == {str(library), str(libs / "libneeded.so")}
+    # Controls: without the copy, and with too small a limit.
+    sp_one.apply(policy("enforce") + root % (open_dir, "null"))
+    program.fails("OSError", library, "others can change")
+    sp_one.apply(policy("enforce", 1000) + root % (open_dir, "null"))
+    program.fails("OSError", library, "larger than verify.native.copy")
+    # A copy is not an approval.
+    sp_one.apply(policy("enforce", "1M") + root % (open_dir, "owner"))
+    program.fails("OSError", library, "owner")
 
 
-@pytest.mark.parametrize("how", ["runpath", "origin", "rpath"])
-def test_needed_library(sp, work, how):
-    """An extension pulls in a library, in the layout that wheels have."""
-    folder = work / "site" / "pkg.libs"
-    marker = work / "marker"
-    dep = build_library(folder / "libdep.so", 9, ("-Wl,-soname,libdep.so",), marker=marker)
-    where = {"runpath": str(folder), "origin": "$ORIGIN/../pkg.libs", "rpath": "$ORIGIN/../pkg.libs"}[how]
-    tags = "--disable-new-dtags" if how == "rpath" else "--enable-new-dtags"
-    ext = build_extension(sp, work / "site" / "pkg" / "ext.so", value="library_answer()",
-                          declare="int library_answer(void);",
-                          more=(dep, "-Wl,%s,-rpath,%s" % (tags, where)))
-    script = write(work / "a.py", IMPORT)
-    policy(sp, "enforce")
-    found = sp.run(script, ext.parent)
-    assert found[:3] == (0, b"9\n", b""), found
-    assert one(natives(sp, "libdep.so"))["args"]["requester"] == str(ext)
-    dep.chmod(0o777)
-    marker.unlink()
-    found = sp.run(script, ext.parent)
-    said = json.loads(found.out)
-    assert said.startswith("ImportError: ") and "libdep.so': refused by rule" in said, said
-    assert not marker.exists()
-    policy(sp, "audit")
-    assert sp.run(script, ext.parent).out == b"9\n"
-    assert sp.run_python(script, ext.parent).out == b"9\n"
+# --- the rest of a process ------------------------------------------------------------------------
 
 
-def test_next_candidate(sp, work):
-    """A refused candidate is passed over, as one that is not there; a later one is taken."""
-    bad = build_library(work / "bad" / "libdep.so", 1, ("-Wl,-soname,libdep.so",), marker=work / "marker")
-    good = build_library(work / "good" / "libdep.so", 2, ("-Wl,-soname,libdep.so",))
-    ext = build_extension(sp, work / "pkg" / "ext.so", value="library_answer()",
-                          declare="int library_answer(void);",
-                          more=(bad, "-Wl,-rpath,%s:%s" % (bad.parent, good.parent)))
-    script = write(work / "a.py", IMPORT)
-    bad.chmod(0o777)
-    policy(sp, "enforce")
-    assert sp.run(script, ext.parent).out == b"2\n" and not (work / "marker").exists()
-    assert sp.run_python(script, ext.parent).out == b"1\n" and (work / "marker").exists()
-
-
-# --- paths that are no paths ----------------------------------------------------------------------
-
-ODD = TRY + '''
-import os
-data = open(sys.argv[1], "rb").read()
-how = sys.argv[2]
-if how in ("memfd", "link"):
-    fd = os.memfd_create("x") if hasattr(os, "memfd_create") else None
-    os.write(fd, data)
-    path = "/proc/self/fd/%d" % fd
-elif how == "descriptor":
-    path = "/proc/self/fd/%d" % os.open(sys.argv[1], os.O_RDONLY)
-elif how == "cwd":
-    os.chdir(os.path.dirname(sys.argv[1]))
-    path = "/proc/self/cwd/" + os.path.basename(sys.argv[1])
-elif how == "shm":
-    path = "/dev/shm/spython-test-%d.so" % os.getpid()
-    open(path, "wb").write(data)
-    os.chmod(path, 0o755)
-if how == "link":
-    os.symlink(path, sys.argv[3])
-    path = sys.argv[3]
-try:
-    print(json.dumps(attempt(lambda: ctypes.CDLL(path).library_answer())))
-finally:
-    if how == "shm":
-        os.unlink(path)
-'''
-
-
-@pytest.mark.parametrize("how", ["memfd", "link", "descriptor", "cwd", "shm"])
-def test_descriptors_and_shared_memory(sp, work, how):
-    library = build_library(work / "lib" / "libwork.so")
-    script = write(work / "a.py", ODD)
-    link = work / "lib" / "link.so"
-    start = lambda r=sp.run: r(script, library, how, link)  # noqa: E731
-    policy(sp, "enforce", "  elsewhere: {any: ['null']}\n")
-    found = start()
-    assert b"through /proc, /dev or /sys" in found.out, found
-    record = [r for r in events(sp.records(), "spython.native") if r["verdict"] == "deny"]
-    assert len(record) == 1 and "sha256" in record[0]["args"]
-    policy(sp, "audit")
-    link.unlink() if link.is_symlink() else None
-    assert start().out == b"7\n"
-    link.unlink() if link.is_symlink() else None
-    assert start(sp.run_python).out == b"7\n"
-
-
-def test_extension_from_memory(sp, work):
-    """The public technique: an extension module's loader that is given a descriptor."""
-    ext = build_extension(sp, work / "lib" / "ext.so")
-    script = write(work / "a.py", TRY + '''
-import importlib.machinery, importlib.util, os
-fd = os.memfd_create("x")
-os.write(fd, open(sys.argv[1], "rb").read())
-path = "/proc/self/fd/%d" % fd
-def load():
-    loader = importlib.machinery.ExtensionFileLoader("ext", path)
-    module = importlib.util.module_from_spec(importlib.util.spec_from_file_location("ext", path, loader=loader))
-    return module.answer()
-print(json.dumps(attempt(load)))
-''')
-    policy(sp, "enforce")
-    assert RULE in json.loads(sp.run(script, ext).out)
-    assert sp.run_python(script, ext).out == b"42\n"
-
-
-def test_odd_names(sp, work):
-    """What is no library fails as it does without us, and does not hold anybody up."""
-    library = build_library(work / "lib" / "libwork.so")
-    os.mkfifo(library.parent / "fifo.so")
-    write(library.parent / "text.so", "INPUT(libc.so.6)\n" * 10)
-    write(library.parent / "empty.so", "")
-    (library.parent / "folder.so").mkdir()
-    script = write(work / "a.py", TRY + '''
-print(json.dumps([attempt(lambda: ctypes.CDLL(n).library_answer()) for n in sys.argv[1:]]))
-''')
-    names = ["libnowhere.so", "/nowhere.so", "text.so", "empty.so", "folder.so", "x" * 300, "/" + "y/" * 2500]
-    names = [n if "/" in n or n.startswith(("lib", "x")) else str(library.parent / n) for n in names]
-    policy(sp, "enforce")
-    found, plain = sp.run(script, *names), sp.run_python(script, *names)
-    assert json.loads(found.out) == json.loads(plain.out)
-    found = sp.run(script, library.parent / "fifo.so", timeout=20)
-    assert "regular file" in json.loads(found.out)[0]
-    found = sp.run(script, "$ORIGIN/libwork.so", str(library), str(library.parent) + "/../lib//./libwork.so")
-    said = json.loads(found.out)
-    assert "only the dynamic linker" in said[0] and said[1:] == [7, 7]
-
-
-# --- files that others can change -----------------------------------------------------------------
-
-
-def test_link_that_others_can_change(sp, work):
-    """The file is sound, the link to it is not: the file itself is opened."""
-    library = build_library(work / "lib" / "libwork.so")
-    public = work / "public"
-    public.mkdir()
-    public.chmod(0o777)
-    (public / "link.so").symlink_to(library)
-    script = write(work / "a.py", TRY + '''
-print(json.dumps(attempt(lambda: ctypes.CDLL(sys.argv[1]).library_answer())))
-print([l.split()[-1] for l in open("/proc/self/maps") if "libwork" in l][0])
-''')
-    policy(sp, "enforce")
-    assert sp.run(script, public / "link.so").out.decode() == "7\n%s\n" % library
-
-
-SWAP = '''
-import os, sys
-target, good, evil = sys.argv[1:]
-while True:
-    for source in (good, evil, good, evil, None):
-        if source:
-            os.symlink(source, target + ".new")
-            os.rename(target + ".new", target)
-        else:
-            os.unlink(target)
-'''
-
-
-@needs_root
-def test_swapped_while_it_is_loaded(sp_one, work):
-    """A link flips between an approved library, another one and none: the other one never runs."""
-    good = build_library(work / "good" / "libgood.so", 1)
-    evil = build_library(work / "evil" / "libevil.so", 2, marker=work / "marker")
-    give_away(evil)
-    public = work / "public"
-    public.mkdir()
-    public.chmod(0o777)
-    target = public / "lib.so"
-    script = write(work / "a.py", '''
-import ctypes, os, _ctypes, sys
-seen = {}
-for i in range(int(sys.argv[2])):
-    try:
-        library = ctypes.CDLL(sys.argv[1])
-        seen[library.library_answer()] = seen.get(library.library_answer(), 0) + 1
-        _ctypes.dlclose(library._handle)
-    except OSError as e:
-        seen["error"] = seen.get("error", 0) + 1
-print(seen)
-''')
-    policy(sp_one, "enforce")
-    swapper = subprocess.Popen([sys.executable, write(work / "swap.py", SWAP), target, good, evil])
-    try:
-        loaded = stopped = 0
-        for _ in range(4):
-            found = sp_one.run(script, target, "1500")
-            assert found.status in (0, harness.REFUSED), found
-            assert b"2:" not in found.out and not (work / "marker").exists()
-            loaded += b"1:" in found.out
-            stopped += found.status == harness.REFUSED
-        assert loaded or stopped
-        for _ in range(20):  # the control; who runs when is chance
-            control = sp_one.run_python(script, target, "1500")
-            if b"2:" in control.out:
-                break
-        assert b"2:" in control.out and (work / "marker").exists()
-    finally:
-        swapper.kill()
-        swapper.wait()
-
-
-COPY = TRY + '''
-import os
-first = attempt(lambda: ctypes.CDLL(sys.argv[1]))
-if isinstance(first, str):
-    sys.exit(first)
-alias = sys.argv[1] + ".alias"
-os.link(sys.argv[1], alias)
-again = ctypes.CDLL(alias) if len(sys.argv) < 3 else first
-print(first.library_answer(), first._handle == again._handle, first._handle == ctypes.CDLL(sys.argv[1])._handle)
-print(any("/memfd:spython:libwork.so" in l for l in open("/proc/self/maps")),
-      any(l.endswith("/libwork.so\\n") and "memfd" not in l for l in open("/proc/self/maps")))
-'''
-
-
-def set_hash(path):
-    digest = subprocess.run(["sha256sum", path], stdout=subprocess.PIPE, check=True).stdout.split()[0]
-    try:
-        os.setxattr(path, "user.org.python.x-spython-hash", digest)
-    except OSError:
-        harness.unavailable("no user attributes on the file system of " + str(path))
-
-
-def test_copy(sp, work):
-    """With a cap: what others can change is copied, and the copy's bytes are judged and mapped."""
-    library = build_library(work / "lib" / "libwork.so")
-    set_hash(library)
-    library.parent.chmod(0o777)
-    script = write(work / "a.py", COPY)
-    root = "  roots: [{path: %s, all: [xattr]}]\n" % library.parent
-    policy(sp, "enforce", root)
-    found = sp.run(script, library)
-    assert found.status == 1 and b"others can change" in found.err  # approved, but it does not last
-    policy(sp, "enforce", root, copy="1K")
-    assert b"larger than verify.native.copy" in sp.run(script, library).err
-    policy(sp, "enforce", root, copy="1M")
-    sp.clear_logs()
-    found = sp.run(script, library)
-    # The hard link changed the file's change time: a copy of its own, with a handle of its own.
-    assert found.out == b"7 False True\nTrue False\n", found
-    assert natives(sp, "libwork.so")[0]["args"]["copied"] is True
-    (library.parent / "libwork.so.alias").unlink()
-    with open(library, "r+b") as f:
-        f.seek(library.read_bytes().index(b"GCC: ("))
-        f.write(b"g")
-    assert b"refused by rule" in sp.run(script, library).err
-
-
-def test_copy_of_a_package(sp, work):
-    """$ORIGIN of a copy is that of its file, for each of two packages."""
-    script = write(work / "a.py", TRY + '''
-for name in ("one", "two"):
-    sys.path.insert(0, sys.argv[1] + "/" + name + "/pkg")
-    print(json.dumps(attempt(lambda: __import__("ext_" + name).answer())))
-print(__import__("ext_two").__file__)
-print(sum("/memfd:spython:" in l and " r-xp " in l for l in open("/proc/self/maps")))
-''')
-    for value, name in ((11, "one"), (22, "two")):
-        folder = work / "site" / name
-        dep = build_library(folder / "pkg.libs" / ("libdep_%s.so" % name), value,
-                            ("-Wl,-soname,libdep_%s.so" % name,))
-        dep_source = dep.with_suffix(".c")
-        dep_source.write_text(dep_source.read_text().replace("library_answer", "answer_" + name))
-        compile_object(dep_source, dep, "-Wl,-soname,libdep_%s.so" % name)
-        build_extension(sp, folder / "pkg" / ("ext_%s.so" % name), name="ext_" + name,
-                        value="answer_%s()" % name, declare="int answer_%s(void);" % name,
-                        more=(dep, "-Wl,-rpath,$ORIGIN/../pkg.libs"))
-    (work / "site").chmod(0o777)
-    policy(sp, "enforce", "  roots: [{path: %s, all: ['null']}]\n" % (work / "site"), copy="1M")
-    found = sp.run(script, work / "site")
-    two = str(work / "site" / "two" / "pkg" / "ext_two.so")
-    assert found.out.decode() == "11\n22\n%s\n4\n" % two, found
-    assert sp.run_python(script, work / "site").out.decode() == "11\n22\n%s\n0\n" % two
-
-
-def test_another_file_under_the_number_of_a_copy(sp, work):
-    """The program closes the copy and puts another file there: a new copy is made."""
-    library = build_library(work / "lib" / "libwork.so")
-    evil = build_library(work / "evil" / "libevil.so", 13, marker=work / "marker")
-    library.parent.chmod(0o777)
-    script = write(work / "a.py", '''
-import ctypes, os, sys, _ctypes
-first = ctypes.CDLL(sys.argv[1])
-def target(n):
-    try:
-        return os.readlink("/proc/self/fd/" + n)
-    except OSError:
-        return ""
-copies = [int(n) for n in os.listdir("/proc/self/fd") if "memfd:spython:libwork" in target(n)]
-_ctypes.dlclose(first._handle)
-evil = os.open(sys.argv[2], os.O_RDONLY)
-for n in copies:
-    os.dup2(evil, n)
-print(len(copies), ctypes.CDLL(sys.argv[1]).library_answer())
-''')
-    policy(sp, "enforce", "  roots: [{path: %s, all: ['null']}]\n" % library.parent, copy="1M")
-    found = sp.run(script, library, evil)
-    assert found.out == b"1 7\n", found
-    assert not (work / "marker").exists()
-
-
-# --- threads, forks, interpreters -----------------------------------------------------------------
-
-
-def test_threads(sp, work):
-    count = 12
-    for i in range(count):
-        build_library(work / "lib" / ("lib%d.so" % i), i)
-        if i % 3 == 0:
-            (work / "lib" / ("lib%d.so" % i)).chmod(0o777)
-    script = write(work / "a.py", '''
-import ctypes, os, sys, threading
-count, results = int(sys.argv[2]), []
-barrier = threading.Barrier(count)
+def test_threads_and_forks(sp_one, work, safe_dir, open_dir):
+    for i in range(8):
+        compile_library(safe_dir / ("lib%d.so" % i), i)
+    bad = compile_library(open_dir / "bad.so", 1)
+    text = '''
+import ctypes, os, threading
 def load(i):
-    barrier.wait()
     for _ in range(20):
+        assert ctypes.CDLL("%s/lib%%d.so" %% i).answer() == i
         try:
-            results.append((i, ctypes.CDLL("%s/lib%d.so" % (sys.argv[1], i)).library_answer()))
+            ctypes.CDLL(%r)
+            bad.append(i)
         except OSError as e:
-            results.append((i, "lib%d.so': refused" % i in str(e)))
-threads = [threading.Thread(target=load, args=(i,)) for i in range(count)]
+            assert "bad.so': refused" in str(e), e
+bad = []
+pid = os.fork()
+threads = [threading.Thread(target=load, args=(i,)) for i in range(8)]
 [t.start() for t in threads]
 [t.join() for t in threads]
-assert len(results) == 20 * count
-assert all(v is True if i % 3 == 0 else v == i for i, v in results), set(results)
-print("ok")
-''')
-    policy(sp, "enforce")
-    assert sp.run(script, work / "lib", str(count))[:3] == (0, b"ok\n", b"")
-
-
-def test_fork(sp, work):
-    library = build_library(work / "lib" / "libwork.so")
-    bad = build_library(work / "lib" / "libbad.so", marker=work / "marker")
-    bad.chmod(0o777)
-    script = write(work / "a.py", TRY + '''
-import os
-pid = os.fork()
 if pid == 0:
-    print(json.dumps([attempt(lambda: ctypes.CDLL(n).library_answer()) for n in sys.argv[1:]]), flush=True)
-    os._exit(0)
-os.waitpid(pid, 0)
-''')
-    policy(sp, "enforce")
-    found = sp.run(script, library, bad)
-    said = json.loads(found.out)
-    assert said[0] == 7 and RULE in said[1] and not (work / "marker").exists()
-    child = [rs for rs in sp.sessions().values() if any(r["event"] == "spython.native" and "startup" not in r["args"]
-                                                        and "lib/lib" in str(r["args"]["path"])
-                                                        and str(work) in str(r["args"]["path"]) for r in rs)]
-    assert len(child) == 1 and child[0][0]["event"] == "spython.start"
-    assert child[0][0]["args"]["parent_session"]
+    os._exit(len(bad))
+print(os.waitpid(pid, 0)[1], bad)
+''' % (safe_dir, str(bad))
+    program = Program(sp_one, work / "p", text)
+    sp_one.apply(policy("enforce"))
+    program.runs("0 []")
 
 
-def test_subinterpreter(sp, work):
-    ext = build_extension(sp, work / "lib" / "ext.so")
-    script = write(work / "a.py", '''
-import sys
-try:
-    import _interpreters as interpreters
-except ImportError:
-    import _xxsubinterpreters as interpreters
-code = """
-import sys
-sys.path.insert(0, %r)
-try:
-    import ext
-    print(ext.answer(), flush=True)
-except ImportError as e:
-    print("refused by rule" in str(e), flush=True)
-""" % sys.argv[1]
-i = interpreters.create()
-interpreters.run_string(i, code)
-''')
-    policy(sp, "enforce")
-    found = sp.run(script, ext.parent)
-    if sp.version >= (3, 12) and found.out != b"42\n":
-        assert b"does not support loading in subinterpreters" in found.out + found.err or found.out == b"False\n"
-    else:
-        assert found.out == b"42\n", found
-    ext.chmod(0o777)
-    assert sp.run(script, ext.parent).out == b"True\n"
+def test_start_up_libraries(sp_one, work, open_dir):
+    """Mapped before the core: judged at start. A pinned object that others can change: status 77."""
+    preload = compile_library(open_dir / "preload.so", 9)
+    pin = "environment:\n  pin: {LD_PRELOAD: %s}\n" % preload
+    program = Program(sp_one, work / "p", "print('ran')")
+    sp_one.apply(policy("enforce"))
+    program.runs("ran")
+    started = [r for r in program.native() if r["args"].get("startup")]
+    assert any("libc.so.6" in r["args"]["real_path"] for r in started), started
+    assert {r["verdict"] for r in started} == {"allow"}
+    sp_one.apply(policy("audit") + pin)
+    program.runs("ran")
+    assert program.record(preload)["verdict"] == "would-deny"
+    sp_one.apply(policy("enforce") + pin)
+    sp_one.clear_logs()
+    harness.assert_refused(sp_one.run(program.path), harness.REFUSED)
+    assert program.record(preload)["verdict"] == "kill"
 
 
-# --- the start ------------------------------------------------------------------------------------
+def test_records_are_valid(sp_one, work, open_dir, safe_dir, validator):  # noqa: F811
+    good, bad = compile_library(safe_dir / "good.so"), compile_library(open_dir / "bad.so")
+    program = Program(sp_one, work / "p", caller(good) + "\n" + caller(bad))
+    sp_one.apply(policy("audit"))
+    program.runs("42\n42")
+    for records in sp_one.sessions().values():
+        check_session(records, validator)
+        check_ended(records, status=0)
+    record = program.record(bad)
+    for spoilt in ({"path": None}, {"real_path": 1}, {"kind": "source"}, {"sha256": "x"}, {"answers": "owner"}, {"startup": 1}):
+        wrong = json.loads(json.dumps(record))
+        wrong["args"].update(spoilt)
+        assert list(validator.iter_errors(wrong)), spoilt
 
 
-def test_libraries_of_the_start(sp, work):
-    """What was mapped before the core was there is judged when it is."""
-    library = build_library(work / "lib" / "libpinned.so")
-    script = write(work / "a.py", "print('ran')\n")
-    pin = "environment:\n  pin: {LD_PRELOAD: %s}\n" % library
-    policy(sp, "enforce", pin)
-    assert sp.run(script)[:3] == (0, b"ran\n", b"")
-    started = {os.path.basename(str(r["args"]["path"])) for r in events(sp.records(), "spython.native")
-               if r["args"].get("startup") is True}
-    assert {"libpinned.so", "libc.so.6"} <= started and not {"core.so", "audit.so"} & started
-    library.chmod(0o777)
-    sp.clear_logs()
-    found = sp.run(script)
-    assert_refused(found, harness.REFUSED)
-    assert os.fsencode(library) in found.err
-    record = one(natives(sp, "libpinned.so"))
-    assert record["verdict"] == "kill" and record["level"] == "critical"
-    policy(sp, "audit", pin)
-    sp.clear_logs()
-    assert sp.run(script)[:3] == (0, b"ran\n", b"")
-    assert one(natives(sp, "libpinned.so"))["verdict"] == "would-deny"
+def test_core_without_the_audit_object(sp_one, work):
+    """Should the linker pass it over, the core notices: nothing runs."""
+    program = Program(sp_one, work / "p", "print('ran')")
+    program.runs("ran")
+    audit = sp_one.libexec / "audit.so"
+    data = audit.read_bytes()
+    # What the linker looks up is not there; the note, by which the first stage goes, is.
+    assert data.count(b"\0la_version\0") >= 1
+    audit.write_bytes(data.replace(b"\0la_version\0", b"\0xx_version\0"))
+    done = sp_one.run(program.path)
+    assert (done.status, done.out) == (harness.UNUSABLE, b""), done
+    assert b"audit.so': is not active (reinstall spython)\n" in done.err
+    audit.write_bytes(data)
+    program.runs("ran")
 
 
-def test_nothing_is_left_in_the_environment(sp, work):
-    script = write(work / "a.py", '''
-import ctypes, os, subprocess
-libc = ctypes.CDLL(None)
-libc.getenv.restype = ctypes.c_char_p
-print("LD_AUDIT" in os.environ, b"LD_AUDIT" in open("/proc/self/environ", "rb").read(),
-      b"LD_AUDIT" in subprocess.check_output(["/usr/bin/env"]), libc.getenv(b"LD_AUDIT"))
-''')
-    assert sp.run(script).out == b"False False False None\n"
-    assert sp.run(script, env=sp.env(LD_AUDIT="/nonexistent.so"))[:3] == (0, b"False False False None\n", b"")
+RACER = '''
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <pthread.h>
+#include <unistd.h>
+static int other, copy, saved;
+static void *race(void *unused)
+{
+    for (;;) {
+        dup2(other, copy);
+        for (int fd = copy + 1; fd < copy + 256 && fcntl(fd, F_GETFD) >= 0; fd++)
+            dup2(other, fd);
+        dup2(saved, copy);
+    }
+    return unused;
+}
+void start(int o, int c) { pthread_t t; other = o; copy = c; saved = dup(c); pthread_create(&t, NULL, race, NULL); }
+'''
 
 
-def audit_object(target, body):
-    """An audit object with our note, so that the first stage takes it for ours."""
-    text = (SOURCE / "src/rtld/audit.c").read_text()
-    note = text[text.index("__asm__"):text.index(";", text.index("__asm__")) + 1]
-    source = write(target.with_suffix(".c"), note + body)
-    version = (SOURCE / "meson.build").read_text().split("version : '")[1].split("'")[0]
-    subprocess.run(["cc", "-shared", "-fPIC", "-nostdlib", "-fno-stack-protector",
-                    '-DSPYTHON_VERSION="%s"' % version, "-o", target, source], check=True)
-    return target
-
-
-@pytest.mark.parametrize("body", [
-    "int unused;", "unsigned la_version(unsigned v) { return 0; }", "unsigned la_version(unsigned v) { return 99; }",
-    "unsigned la_version(unsigned v) { return v; }",
-    "unsigned la_version(unsigned v) { return v; } char *la_objsearch(char *n, void *c, unsigned f) { return n; }",
-], ids=["none", "declines", "too new", "deaf", "mute"])
-def test_audit_object_that_does_not_answer(sp_one, work, body):
-    """The dynamic linker would only print a line and go on."""
-    script = write(work / "a.py", "print('ran')\n")
-    assert sp_one.run(script).out == b"ran\n"
-    shutil.copy(audit_object(work / "audit.so", body), sp_one.libexec / "audit.so")
-    found = sp_one.run(script)
-    assert found.status == harness.UNUSABLE and found.out == b"", found
-    assert b"audit.so': is not active" in found.err
-
-
-def test_core_without_audit_object(sp_one, work):
-    """Preloaded by hand, with a handover that fits: it still wants the audit object."""
-    script = write(work / "a.py", "print('ran')\n")
-    minor = sp_one.minor
-    fields = ["1", minor, os.fspath(sp_one.root), os.fspath(sp_one.spython), "spython", "r",
-              os.fspath(script), "", "0"]
-    env = sp_one.env(LD_PRELOAD=str(sp_one.libexec / "core.so"),
-                     SPYTHON_HANDOVER="".join("%d:%s," % (len(f), f) for f in fields))
-    argv = [sp_one.python, "-" + "\1" * (len(os.fspath(script)) - 1)]
-    found = run(argv, env=env)
-    assert found.status == harness.UNUSABLE and b"not active" in found.err, found
-    found = run(argv, env=dict(env, LD_AUDIT=str(sp_one.libexec / "audit.so")))
-    assert found[:3] == (0, b"ran\n", b""), found
-
-
-def test_greeting_is_taken_once(sp_one, work):
-    """Nobody else can have the audit object call a function of his."""
-    script = write(work / "a.py", TRY + '''
-table = (ctypes.c_uint64 * 4)(0x53505954484e4731, 1, 1, 1)
-name = "/proc/self/spython/native-gate/%016x" % ctypes.addressof(table)
-print(json.dumps(attempt(lambda: ctypes.CDLL(name) and None)))
-page = [l for l in open("/proc/self/maps") if l.rstrip().endswith("/audit.so")]
-print(sum(" rw" in l for l in page))
-print(json.dumps(attempt(lambda: ctypes.CDLL("libm.so.6") and "loads")))
-''')
-    policy(sp_one, "enforce")
-    found = sp_one.run(script)
-    lines = found.out.splitlines()
-    assert found.status == 0 and b"OSError" in lines[0] and lines[2] == b'"loads"', found
-    # No page of it that could be written is left, but for what shares none with the address.
-    assert lines[1] == b"0", found
+def test_another_file_under_the_number_of_a_copy(sp_one, work, safe_dir, open_dir):
+    """An approved library puts another file where the linker is about to open the copy. What is
+    mapped is compared with what was judged: the process ends before anything of it runs."""
+    racer = compile_c(safe_dir / "racer.so", RACER, "-pthread")
+    library = compile_library(open_dir / "lib.so")
+    evil = compile_c(safe_dir / "evil.so", "#include <unistd.h>\nint answer(void) { return 1; }\n"
+                     "__attribute__((constructor)) static void f(void) { (void)!write(1, \"EVIL\", 4); }")
+    control = Program(sp_one, work / "c", caller(evil))
+    control.control("EVIL1")
+    program = Program(sp_one, work / "p", '''
+import ctypes, _ctypes, os
+first = ctypes.CDLL(%r)
+copy = int([n for n in os.listdir("/proc/self/fd") if int(n) > 9 and os.path.lexists("/proc/self/fd/" + n)
+            and "memfd:spython:lib.so" in os.readlink("/proc/self/fd/" + n)][0])
+_ctypes.dlclose(first._handle)
+ctypes.CDLL(%r).start(os.open(%r, os.O_RDONLY), copy)
+for _ in range(200):
+    os.sched_yield()
+    try:
+        _ctypes.dlclose(_ctypes.dlopen(%r, 0))
+    except OSError:
+        pass
+os._exit(0)
+''' % (str(library), str(racer), str(evil), str(library)))
+    sp_one.apply(policy("enforce", "1M") + "  roots:\n  - path: %s\n    any: ['null']\n" % open_dir)
+    caught = 0
+    for _ in range(20):
+        sp_one.clear_logs()
+        done = sp_one.run(program.path)
+        assert b"EVIL" not in done.out, done
+        if done.status == harness.REFUSED:
+            record = [r for r in program.native() if r["verdict"] == "kill"][-1]
+            assert record["level"] == "critical" and record["rules"] == [RULE]
+            assert "another file was mapped" in record["args"]["reason"]
+            caught += 1
+        if caught == 2:
+            break
+    assert caught

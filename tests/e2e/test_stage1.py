@@ -2,7 +2,7 @@
 """The first stage alone: what it refuses, what it takes out, what it hands over.
 
 Needs the build tree only, no installed prefix: each test makes one, with a real python3 and
-probe_core.c in place of the core. Every refusal has its control, either test_intact_prefix_starts or
+probe_core.c in place of the core; the audit object is compiled from its own source. Every refusal has its control, either test_intact_prefix_starts or
 one in the same test that shows the same thing possible when only the cause is missing.
 
 SPYTHON_STAGE1_BIN  the first stage; default: build/src/stage1/spython-stage1
@@ -23,7 +23,6 @@ import pytest
 
 import harness
 
-RELEASE = re.search(r"version : '([^']*)'", (harness.SOURCE / "meson.build").read_text()).group(1)
 NOBODY = pwd.getpwnam("nobody")
 ET_EXEC, EM_OTHER = 2, 40  # the latter is 32 bit ARM: nobody's first stage
 PT_INTERP, PT_LOAD_ALIKE = 3, 0x6474E553  # the latter: a type that every loader ignores
@@ -53,6 +52,19 @@ def other_minor(minor):
     return "3.8" if minor == "3.13" else "3.13"
 
 
+def release():
+    return re.search(r"version : '([^']+)'", (harness.SOURCE / "meson.build").read_text())[1]
+
+
+def build_audit(path, version, *options):
+    """The audit object (src/rtld/meson.build), as of that release."""
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-ffreestanding", "-fno-stack-protector",
+                    "-fvisibility=hidden", "-nostdlib", "-U_FORTIFY_SOURCE",
+                    "-D_GNU_SOURCE", "-I", harness.SOURCE / "src", '-DSPYTHON_VERSION="%s"' % version, *options,
+                    "-o", path, harness.SOURCE / "src/rtld/audit.c"], check=True)
+    return path
+
+
 @pytest.fixture(scope="module")
 def parts(workspace):
     """The pieces that each prefix is put together from."""
@@ -66,17 +78,9 @@ def parts(workspace):
                 '-DSPYTHON_MINOR_TEXT="%s"' % m] if m else []
         subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-o",
                         cores[m], harness.SOURCE / "tests/e2e/probe_core.c"] + note, check=True)
-    audits = {}
-    for release in (RELEASE, "0.0.9", None):
-        audits[release] = folder / ("audit-%s.so" % release)
-        source = harness.SOURCE / "src/rtld/audit.c"
-        if not release:  # an audit object, but not ours
-            source = harness.write(folder / "foreign.c", "unsigned la_version(unsigned v) { return v; }\n")
-        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-D_GNU_SOURCE", "-nostdlib", "-ffreestanding",
-                        "-fno-stack-protector", "-I", harness.SOURCE / "src",
-                        '-DSPYTHON_VERSION="%s"' % release, "-o", audits[release], source], check=True)
-    return {"minor": minor, "python": Path(os.path.realpath(python)), "cores": cores, "audits": audits,
-            "stage1": stage1_binary()}
+    audit = build_audit(folder / "audit.so", release())
+    return {"minor": minor, "python": Path(os.path.realpath(python)), "cores": cores,
+            "audit": audit, "stage1": stage1_binary()}
 
 
 def record_bytes(path, minor, magic=b"SPYINT\0\1", **changes):
@@ -151,7 +155,7 @@ class Prefix:
         shutil.copy(parts["stage1"], self.exe)
         self.exe.chmod(0o755)
         self.use_core(parts["cores"][self.minor])
-        self.use_audit(parts["audits"][RELEASE])
+        self.use_audit(parts["audit"])
         self.register(parts["python"])
 
     def use_core(self, source, mode=0o644):
@@ -233,8 +237,8 @@ def test_intact_prefix_starts(p):
         "format": b"1", "minor": p.minor.encode(), "prefix": os.fsencode(p.root),
         "executable": os.fsencode(p.exe), "execfn": os.fsencode(p.exe), "guard": b"r",
         "first": b"app.py", "removed": b"", "second_pass": b"0"}
-    assert seen.env[-3] == b"LD_AUDIT=" + os.fsencode(p.audit)
-    assert seen.env[-2] == b"LD_PRELOAD=" + os.fsencode(p.core)
+    assert seen.env[-3:-1] == [b"LD_AUDIT=" + os.fsencode(p.audit),
+                               b"LD_PRELOAD=" + os.fsencode(p.core)]
     assert seen.secure == 0
 
 
@@ -366,8 +370,8 @@ def test_removed_variables(p, parts):
     control = harness.run([parts["python"], "-S", "-c", "import os; print(*os.environ)"], env=env)
     assert set(REMOVED + KEPT) <= set(control.out.decode().split())
     seen = p.see("xx", env=env)
-    assert [e.partition(b"=")[0].decode() for e in seen.env] == KEPT + ["LD_AUDIT", "LD_PRELOAD",
-                                                                        "SPYTHON_HANDOVER"]
+    assert [e.partition(b"=")[0].decode() for e in seen.env] == KEPT + [
+        "LD_AUDIT", "LD_PRELOAD", "SPYTHON_HANDOVER"]
     assert seen.handover["removed"].decode().split("=") == REMOVED
 
 
@@ -563,42 +567,6 @@ def test_not_a_regular_file(p, work, which, kind):
     p.refuses(path, timeout=10)
 
 
-def test_audit_object_missing(p):
-    p.audit.unlink()
-    p.refuses(p.audit, "does not exist", "install spython again")
-
-
-@needs_root
-def test_audit_object_unreadable(p):
-    p.audit.chmod(0o600)
-    p.see("x")
-    p.refuses(p.audit, "permission denied", "chmod a+r", nobody=True)
-
-
-def test_audit_object_of_another_release(p, parts):
-    p.use_audit(parts["audits"]["0.0.9"])
-    p.refuses(p.audit, "another release of spython: 0.0.9")
-    p.use_audit(parts["audits"][None])
-    p.refuses(p.audit, "not spython's audit object")
-    p.use_audit(parts["cores"][p.minor])
-    p.refuses(p.audit, "not spython's audit object")
-    p.use_audit(parts["audits"][RELEASE])
-    p.see("x")
-
-
-def test_damaged_audit_object(p, parts):
-    whole = parts["audits"][RELEASE].read_bytes()
-    for size in (0, 1, 4, 16, 63, 64, 100, 300):
-        p.audit.write_bytes(whole[:size])
-        p.refuses(p.audit)
-    p.audit.write_bytes(whole)
-    patch_bytes(p.audit, 18, struct.pack("<H", EM_OTHER))
-    p.refuses(p.audit, "another machine")
-    p.audit.write_bytes(whole)
-    patch_bytes(p.audit, 16, struct.pack("<H", ET_EXEC))
-    p.refuses(p.audit, "not a shared object")
-
-
 def test_damaged_core(p, parts):
     whole = parts["cores"][p.minor].read_bytes()
     for size in (1, 4, 16, 63, 64, 100, 300):
@@ -619,6 +587,77 @@ def test_damaged_core(p, parts):
     p.refuses(p.core, "not a core of spython")
     p.use_core(parts["python"])
     p.refuses(p.core)
+
+
+# --- the audit object -----------------------------------------------------------------------------
+
+
+def test_audit_object_missing(p, parts):
+    p.audit.unlink()
+    p.refuses(p.audit, "does not exist", "install spython again")
+    # Control: the linker itself says a line, and starts the program all the same.
+    env = harness.clean_env(LD_AUDIT=str(p.audit))
+    result = harness.run([parts["python"], "-S", "-c", "print('ran')"], env=env)
+    assert (result.status, result.out) == (0, b"ran\n") and b"ignored" in result.err
+    p.use_audit(parts["audit"])
+    p.see("x")
+
+
+@needs_root
+def test_audit_object_unreadable(p):
+    p.audit.chmod(0o600)
+    p.see("x")
+    p.refuses(p.audit, "permission denied", "chmod a+r", nobody=True)
+
+
+def test_audit_object_of_another_release(p, work):
+    p.use_audit(build_audit(work / "same.so", release()))
+    p.see("x")
+    for other in (release() + ".1", release()[:-1], "", "0.0.0", "x"):
+        p.use_audit(build_audit(work / "other.so", other))
+        p.refuses(p.audit, "is of another release of spython: " + other, "install spython again")
+
+
+def test_damaged_audit_object(p, parts, work):
+    whole = parts["audit"].read_bytes()
+    for size in (0, 1, 4, 16, 63, 64, 100, 300):
+        p.audit.write_bytes(whole[:size])
+        p.refuses(p.audit)
+    p.audit.write_bytes(whole[:5000])
+    p.refuses(p.audit, "is cut off")
+    p.audit.write_bytes(whole)
+    p.see("x")
+    patch_bytes(p.audit, 18, struct.pack("<H", EM_OTHER))
+    p.refuses(p.audit, "another machine")
+    p.audit.write_bytes(b"#!/bin/sh\n" * 100)
+    p.refuses(p.audit, "not an ELF file")
+    p.audit.write_bytes(whole)
+    patch_bytes(p.audit, 16, struct.pack("<H", ET_EXEC))
+    p.refuses(p.audit, "not a shared object")
+
+
+def test_other_objects_in_place_of_the_audit_object(p, parts):
+    """Each has a note of ours, or none: the type of the note tells them apart."""
+    p.use_audit(parts["cores"][p.minor])
+    p.refuses(p.audit, "is not spython's audit object")
+    p.use_audit(parts["cores"][None])
+    p.refuses(p.audit, "is not spython's audit object")
+    p.use_audit(parts["audit"])
+    p.use_core(parts["audit"])
+    p.refuses(p.core, "is not a core of spython")
+
+
+def test_audit_object_is_freestanding(parts, work):
+    built = os.environ.get("SPYTHON_BUILD")
+    path = Path(built) / "src/rtld/audit.so" if built else parts["audit"]
+    elf = subprocess.run(["readelf", "-W", "-l", "-d", "--dyn-syms", path],
+                         stdout=subprocess.PIPE, check=True).stdout.decode()
+    assert "NEEDED" not in elf
+    symbols = [line.split()[6:] for line in elf.splitlines() if re.match(r" +[1-9]\d*: ", line)]
+    assert {s[1] for s in symbols if s[0] != "UND"} == {"la_version", "la_objsearch", "la_objopen"}
+    assert [s for s in symbols if s[0] == "UND"] == []
+    assert [line.split()[6] for line in elf.splitlines() if "GNU_STACK" in line] == ["RW"]
+    assert not [line for line in elf.splitlines() if " LOAD " in line and "RWE" in line]
 
 
 # --- the interpreter ------------------------------------------------------------------------------
