@@ -7,6 +7,7 @@
 
 #include "policy/policy.h"
 #include "policy/policy_format.h"
+#include "policy/policy_read.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -16,6 +17,23 @@ static void read_strings(const struct policy_strings *list)
 {
     for (uint32_t i = 0; i < list->count; i++)
         sink += strlen(list->items[i]);
+}
+
+static void read_verify(const struct policy_verify *verify)
+{
+    sink += strlen(verify->trust.elsewhere->path) + verify->mode + verify->native + verify->hooks;
+    for (uint32_t i = 0; i < verify->trust.root_count && i < 1000; i++) {
+        const struct trust_root *root = &verify->trust.roots[i];
+        struct manifest_item item;
+
+        sink += strlen(root->path) + root->all + root->any;
+        for (uint32_t k = 0; k < root->label_count; k++)
+            sink += strlen(root->labels[k]);
+        for (uint32_t k = 0; k < root->manifest_count && k < 100; k++)
+            sink += manifest_index_find(root->manifests[k], "helper.py", 9, &item) == 0
+                        ? item.size
+                        : strlen(root->manifests[k]->name);
+    }
 }
 
 static void read_settings(const struct policy_settings *s)
@@ -33,6 +51,7 @@ static void read_settings(const struct policy_settings *s)
         sink += strlen(s->denials[i].event) + strlen(s->denials[i].id);
         read_strings(&s->denials[i].allow);
     }
+    read_verify(&s->verify);
 }
 
 static void load(const uint8_t *data, size_t size)
@@ -49,6 +68,7 @@ static void load(const uint8_t *data, size_t size)
         read_settings(&policy.apps[i]);
     assert(policy_find(&policy, "/srv/app/main.py", "/srv/venv", 33));
     sink += policy_has_venv(&policy, "/srv/venv");
+    sink += policy_find_hook(&policy, "/srv/a.pth") != NULL;
     policy_done(&policy);
 }
 
@@ -64,10 +84,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!sealed)
         return 0;
     memcpy(sealed, data, size);
+    memcpy(&envelope, data, sizeof(envelope));
     memcpy(envelope.magic, POLICY_MAGIC, POLICY_MAGIC_SIZE);
-    envelope.format = POLICY_FORMAT;
+    if (envelope.format != 1)
+        envelope.format = POLICY_FORMAT;
     envelope.size = (uint32_t)size;
-    digest_sha256(data + sizeof(envelope), size - sizeof(envelope), envelope.digest);
+    memcpy(sealed, &envelope, sizeof(envelope));
+    digest_sha256(sealed + sizeof(envelope),
+                  policy_checked_size(sealed, size, size) - sizeof(envelope), envelope.digest);
     memcpy(sealed, &envelope, sizeof(envelope));
     load(sealed, size);
     free(sealed);

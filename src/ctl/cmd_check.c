@@ -9,6 +9,7 @@
 #include "ctl/manifest_source.h"
 #include "ctl/output.h"
 #include "ctl/policy_apply.h"
+#include "ctl/policy_trial.h"
 
 static json_t *messages_json(const struct policy_messages *messages)
 {
@@ -45,6 +46,21 @@ static int report(const struct ctl *ctl, const struct policy_messages *messages)
     return messages->errors ? CTL_NEGATIVE : CTL_OK;
 }
 
+/* What apply would refuse is only a warning here: the sources as such are right. */
+static void add_trial(const struct ctl *ctl, const void *data, size_t len,
+                      struct policy_messages *messages)
+{
+    struct policy policy;
+    struct trial trial;
+
+    if (policy_load_memory(data, len, &policy, NULL) < 0)
+        return; /* the compiler has just read it back */
+    trial_run(ctl, &policy, &trial);
+    trial_add_messages(ctl, &trial, messages);
+    trial_done(&trial);
+    policy_done(&policy);
+}
+
 int cmd_check(struct ctl *ctl, int argc, char **argv)
 {
     struct policy_messages messages = {0};
@@ -54,7 +70,7 @@ int cmd_check(struct ctl *ctl, int argc, char **argv)
     struct err err = ERR_INIT;
     CLEANUP_FREE void *data = NULL;
     struct stat st;
-    size_t len;
+    size_t len = 0;
     int r, status;
 
     if (argc > 0)
@@ -73,6 +89,8 @@ int cmd_check(struct ctl *ctl, int argc, char **argv)
         problem_from_err(&problem, &err);
         return problem_report(ctl->etc, &problem);
     }
+    if (r == 0)
+        add_trial(ctl, data, len, &messages);
     status = report(ctl, &messages);
     policy_messages_done(&messages);
     return status;

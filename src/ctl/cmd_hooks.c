@@ -30,8 +30,10 @@ static int add_venvs(const struct ctl *ctl, struct hook_places *places, struct p
 
 int cmd_hooks_take(struct ctl *ctl, int argc, char **argv)
 {
+    const struct policy_apply_options options = {.confirm_within = 0};
     struct hook_places places = {.count = 0};
     struct problem problem = {0};
+    uint64_t serial;
     CLEANUP_FD int lock = policy_lock(ctl, &problem);
     int r = lock;
 
@@ -44,7 +46,7 @@ int cmd_hooks_take(struct ctl *ctl, int argc, char **argv)
     if (r >= 0)
         r = hook_list_take(ctl, &places, &problem);
     if (r >= 0)
-        r = policy_apply_sources(ctl, false, &problem);
+        r = policy_apply_sources(ctl, &options, &serial, &problem);
     hook_places_done(&places);
     return r < 0 ? problem_report("hooks.list", &problem) : CTL_OK;
 }

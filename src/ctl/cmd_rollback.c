@@ -3,35 +3,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
-#include "ctl/files.h"
 #include "ctl/policy_apply.h"
+#include "ctl/policy_back.h"
 #include "ctl/policy_view.h"
-
-/* The rename that counts comes first; the older ones follow into the gap. */
-static int swap_in(const struct ctl *ctl, struct problem *problem)
-{
-    CLEANUP_FREE char *path = policy_path(ctl, 0);
-    CLEANUP_FREE char *first = policy_path(ctl, 1);
-    CLEANUP_FREE char *undone = policy_undone_path(ctl);
-
-    (void)unlink(undone); /* link() does not replace */
-    if (link(path, undone) < 0 && errno != ENOENT)
-        return problem_set(problem, -errno, "cannot keep the policy in force as '%s': %s", undone,
-                           strerror(errno));
-    if (rename(first, path) < 0)
-        return problem_set(problem, -errno, "cannot put '%s' in force: %s", first, strerror(errno));
-    for (unsigned i = 2; i <= POLICY_HISTORY; i++) {
-        CLEANUP_FREE char *from = policy_path(ctl, i);
-        CLEANUP_FREE char *to = policy_path(ctl, i - 1);
-
-        (void)rename(from, to); /* a gap in the history is no reason to fail now */
-    }
-    return file_sync_directory(path, problem);
-}
 
 static int load_previous(const struct ctl *ctl, struct policy *ret, struct problem *problem)
 {
@@ -55,14 +31,15 @@ int cmd_rollback(struct ctl *ctl, int argc, char **argv)
 
     (void)argc;
     (void)argv;
-    if (lock < 0 || load_previous(ctl, &previous, &problem) < 0)
+    if (lock < 0 || policy_refuse_while_off(ctl, &problem) < 0 ||
+        load_previous(ctl, &previous, &problem) < 0)
         return problem_report("rollback", &problem);
     if (policy_in_force(ctl, &before, &built_in, &unusable) == 0) {
         if (view_print_changes(&before, &previous) == 0)
             printf("no setting changes\n");
         policy_done(&before);
     }
-    if (swap_in(ctl, &problem) == 0)
+    if (policy_swap_back(ctl, &problem) == 0)
         printf("policy %" PRIu64 " is in force again for new processes; the sources are as they "
                "were\n",
                previous.serial);

@@ -46,6 +46,25 @@ static void print_policy(const json_t *policy)
     printf("\n%-14sdigest %s\n", "", json_member(policy, "digest"));
 }
 
+static void print_pending(const json_t *pending)
+{
+    const json_t *confirm = json_object_get(pending, "confirm");
+    const json_t *off = json_object_get(pending, "off");
+
+    if (confirm) {
+        out_word(TONE_STRONG, "confirm", 14);
+        printf("the policy before this one comes back at %s\n", json_member(confirm, "until"));
+    }
+    if (off) {
+        const char *app = json_member(off, "app");
+
+        out_word(TONE_STRONG, "off", 14);
+        printf("%s%s only observed until %s: ", app[0] ? "app " : "everything",
+               app[0] ? safe(app) : "", json_member(off, "until"));
+        printf("%s\n", safe(json_member(off, "reason")));
+    }
+}
+
 static void print_sinks(const json_t *app)
 {
     const json_t *sinks = json_object_get(app, "sinks"), *sink;
@@ -118,6 +137,7 @@ int cmd_status(struct ctl *ctl, int argc, char **argv)
            safe(json_member(status, "owner")));
     print_interpreters(json_object_get(status, "interpreters"));
     print_policy(json_object_get(status, "policy"));
+    print_pending(json_object_get(status, "pending"));
     json_array_foreach(json_object_get(status, "apps"), i, app) print_sinks(app);
     print_venvs(json_object_get(status, "venvs"));
     (void)putchar('\n');

@@ -193,15 +193,6 @@ int cmd_trust_list(struct ctl *ctl, int argc, char **argv)
     return CTL_OK;
 }
 
-static bool is_fingerprint(const char *text)
-{
-    size_t len = strlen(text);
-
-    if (strncmp(text, "SHA256:", 7) == 0)
-        return len == 50;
-    return (len == 40 || len == 64) && strspn(text, "0123456789abcdefABCDEF") == len;
-}
-
 static bool is_reason(const char *text)
 {
     size_t len = strlen(text);
@@ -245,7 +236,7 @@ static int revoke_key(const struct ctl *ctl, const char *text, const char *reaso
     if (r < 0)
         return r;
     key = find_key(&store, text);
-    if (!key && !is_fingerprint(text)) {
+    if (!key && !trust_fingerprint_is_valid(text)) {
         problem_set(problem, -ENOENT, "is neither a key in trust.d nor a fingerprint");
         r = problem_todo(problem, "see spythonctl trust list");
     } else if (trust_store_find_revoked(&store, key ? key->fingerprint : text)) {

@@ -61,11 +61,13 @@ static int try_policy(const struct ctl *ctl, const char *root, struct problem *p
 static int commit_list(const struct ctl *ctl, const struct venv_list *before,
                        const struct venv_list *after, struct problem *problem)
 {
+    const struct policy_apply_options options = {0};
+    uint64_t serial;
     int r = venv_list_write(ctl, after, problem);
 
     if (r < 0)
         return r;
-    r = policy_apply_sources(ctl, false, problem);
+    r = policy_apply_sources(ctl, &options, &serial, problem);
     if (r < 0) {
         struct problem second = {0};
 

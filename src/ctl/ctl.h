@@ -38,7 +38,9 @@ enum ctl_flag {
     CTL_NO_SIGNATURE = 524288,
     CTL_ALLOW_OLDER = 1048576,
     CTL_NO_PASSPHRASE = 2097152,
-    CTL_LOG = 4194304, /* takes a value */
+    CTL_LOG = 4194304, /* takes a value, as those below */
+    CTL_CONFIRM_WITHIN = 8388608,
+    CTL_FOR = 16777216,
 };
 
 #define CTL_MAX_VALUES 256
@@ -96,6 +98,9 @@ int cmd_venv_list(struct ctl *ctl, int argc, char **argv);
 int cmd_venv_remove(struct ctl *ctl, int argc, char **argv);
 int cmd_check(struct ctl *ctl, int argc, char **argv);
 int cmd_apply(struct ctl *ctl, int argc, char **argv);
+int cmd_confirm(struct ctl *ctl, int argc, char **argv);
+int cmd_off(struct ctl *ctl, int argc, char **argv);
+int cmd_on(struct ctl *ctl, int argc, char **argv);
 int cmd_rollback(struct ctl *ctl, int argc, char **argv);
 int cmd_show(struct ctl *ctl, int argc, char **argv);
 int cmd_status(struct ctl *ctl, int argc, char **argv);

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "ctl/ctl.h"
 #include "ctl/output.h"
+#include "ctl/pending.h"
 
 #ifndef SPYTHON_VERSION
 #define SPYTHON_VERSION "unknown"
@@ -47,6 +48,9 @@ static const struct {
     {"--allow-older", CTL_ALLOW_OLDER, NULL, "accept a release that is older than the newest"},
     {"--comment", CTL_COMMENT, "TEXT", "comment in the key"},
     {"--no-passphrase", CTL_NO_PASSPHRASE, NULL, "do not protect the key"},
+    {"--confirm-within", CTL_CONFIRM_WITHIN, "TIME",
+     "let the policy before it come back unless confirmed: 90s, 10m, 2h"},
+    {"--for", CTL_FOR, "TIME", "how long: 90s, 10m, 2h; at most 168h"},
     {"--log", CTL_LOG, "FILE", "the log that the record is in"},
 };
 
@@ -151,8 +155,16 @@ static const struct ctl_verb verbs[] = {
      "an error; warnings alone give 0.",
      CTL_JSON, 0, 1, cmd_check, NULL},
     {"apply", "", "compile the sources and put the policy in force",
-     "Prints which settings change. Earlier policies are kept for `rollback`.", CTL_DRY_RUN, 0, 0,
-     cmd_apply, NULL},
+     "Prints which settings change. Earlier policies are kept for `rollback`. A policy under "
+     "which\n"
+     "the standard library or an app's script would be refused is not put in force.",
+     CTL_DRY_RUN | CTL_CONFIRM_WITHIN, 0, 0, cmd_apply, NULL},
+    {"confirm", "", "keep the policy that apply --confirm-within put in force", "", 0, 0, 0,
+     cmd_confirm, NULL},
+    {"off", "[APP]", "observe instead of enforcing, for a while",
+     "--for and --reason are required. It is recorded, and over by itself.", CTL_FOR | CTL_REASON,
+     0, 1, cmd_off, NULL},
+    {"on", "", "end what off began", "", 0, 0, 0, cmd_on, NULL},
     {"rollback", "", "put the policy before this one back in force",
      "The one that it replaces is kept as policy.bin.undone. Sources are left as they are.", 0, 0,
      0, cmd_rollback, NULL},
@@ -378,6 +390,8 @@ static int run_verb(const struct ctl_verb *verb, struct command_line *line, int 
     ctl.value_count = line->value_count;
     if (verb->run != cmd_help && ctl_find_prefix(&ctl, line->prefix, &problem) < 0)
         return problem_report(line->prefix ? line->prefix : "installation", &problem);
+    if (verb->run != cmd_help)
+        pending_expire(&ctl);
     return verb->run(&ctl, count, line->words + used);
 }
 

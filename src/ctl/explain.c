@@ -14,17 +14,17 @@ char *explain_text(const json_t *value)
     CLEANUP_FREE char *dump = NULL;
 
     if (json_is_string(value))
-        return text_escape(json_string_value(value), json_string_length(value), false);
+        return out_escape(json_string_value(value), json_string_length(value), false);
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         const json_t *inner = json_object_get(value, keys[i]);
 
         if (json_is_string(inner))
-            return text_escape(json_string_value(inner), json_string_length(inner), false);
+            return out_escape(json_string_value(inner), json_string_length(inner), false);
     }
     if (!value || json_is_null(value))
         return must_copy("");
     dump = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    return dump ? text_escape(dump, strlen(dump), false) : must_copy("");
+    return dump ? out_escape(dump, strlen(dump), false) : must_copy("");
 }
 
 static char *argument(const json_t *record, const char *name)
@@ -99,7 +99,7 @@ static char *advise_code(const json_t *record)
 
 char *explain_advice(const json_t *record)
 {
-    CLEANUP_FREE char *rule = text_escape(first_rule(record), strlen(first_rule(record)), false);
+    CLEANUP_FREE char *rule = out_escape(first_rule(record), strlen(first_rule(record)), false);
     CLEANUP_FREE char *event = explain_text(json_object_get(record, "event"));
     CLEANUP_FREE char *path = argument(record, "real_path");
 
@@ -170,7 +170,7 @@ void explain_print(const json_t *record)
 {
     CLEANUP_FREE char *event = explain_text(json_object_get(record, "event"));
     CLEANUP_FREE char *verdict = explain_text(json_object_get(record, "verdict"));
-    CLEANUP_FREE char *rule = text_escape(first_rule(record), strlen(first_rule(record)), false);
+    CLEANUP_FREE char *rule = out_escape(first_rule(record), strlen(first_rule(record)), false);
     CLEANUP_FREE char *when = explain_text(json_object_get(record, "ts"));
     CLEANUP_FREE char *advice = explain_advice(record);
 

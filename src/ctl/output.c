@@ -99,7 +99,7 @@ static bool is_utf8(const unsigned char *p, size_t len)
     return true;
 }
 
-char *text_escape(const char *text, size_t len, bool for_json)
+char *out_escape(const char *text, size_t len, bool for_json)
 {
     const unsigned char *p = (const unsigned char *)text;
     char *out = must_alloc(len * 4 + 1);
@@ -140,13 +140,13 @@ const char *safe(const char *text)
 
     next = (next + 1) % 8;
     free(kept[next]);
-    kept[next] = text_escape(text, strlen(text), false);
+    kept[next] = out_escape(text, strlen(text), false);
     return kept[next];
 }
 
 json_t *json_text(const char *text)
 {
-    char *escaped = text_escape(text, strlen(text), true);
+    char *escaped = out_escape(text, strlen(text), true);
     json_t *value = json_string(escaped);
 
     free(escaped);

@@ -18,7 +18,7 @@ const char *safe(const char *text);
 
 /* The same for `len` bytes, malloc'ed. With `for_json` control characters stay, since JSON has its
  * own escapes, and a text that is valid UTF-8 is copied as it is. */
-char *text_escape(const char *text, size_t len, bool for_json);
+char *out_escape(const char *text, size_t len, bool for_json);
 
 /* A JSON string of any bytes. */
 json_t *json_text(const char *text);

@@ -15,6 +15,9 @@
 #include "ctl/files.h"
 #include "ctl/manifest_source.h"
 #include "ctl/output.h"
+#include "ctl/pending.h"
+#include "ctl/policy_back.h"
+#include "ctl/policy_trial.h"
 #include "ctl/policy_view.h"
 
 char *policy_path(const struct ctl *ctl, unsigned number)
@@ -259,25 +262,53 @@ enum sources_state policy_compare_sources(const struct ctl *ctl, const struct po
     return same_artefact(in_force, data, len) ? SOURCES_SAME : SOURCES_CHANGED;
 }
 
-/* What changes from `before` (NULL: none that is usable) to the artefact. */
-static void print_changes(const struct policy *before, const void *data, size_t len)
+/* What changes from `before` (NULL: none that is usable) to the artefact, and whether the host
+ * would still start anything. */
+static int look_at_changes(const struct ctl *ctl, const struct policy *before, const void *data,
+                           size_t len, struct problem *problem)
 {
     struct policy after;
     struct err err = ERR_INIT;
+    struct trial trial;
+    int r = policy_load_memory(data, len, &after, &err);
 
-    if (!before) {
+    if (r < 0)
+        return problem_from_err(problem, &err);
+    if (!before)
         printf("the policy in force is unusable and will be replaced\n");
-        return;
-    }
-    if (policy_load_memory(data, len, &after, &err) < 0)
-        return; /* it has just been proved to load */
-    if (view_print_changes(before, &after) == 0)
+    else if (view_print_changes(before, &after) == 0)
         printf("no setting changes\n");
+    trial_run(ctl, &after, &trial);
+    r = trial_problem(&trial, problem);
+    trial_done(&trial);
     policy_done(&after);
+    return r;
 }
 
-int policy_apply_sources(const struct ctl *ctl, bool dry_run, struct problem *problem)
+/* What is to come back is on disk before the policy changes. */
+static int put_in_force(const struct ctl *ctl, const void *data, size_t len,
+                        const struct pending *confirm, struct problem *problem)
 {
+    uint64_t serial = confirm->serial;
+    int r = note_serial(ctl, serial, problem);
+
+    if (r == 0 && confirm->deadline)
+        r = pending_write(ctl, confirm, problem);
+    if (r == 0)
+        r = policy_install(ctl, data, len, problem);
+    if (r < 0)
+        return r;
+    if (!confirm->deadline)
+        pending_clear(ctl, PENDING_CONFIRM); /* of a policy that this one has replaced */
+    policy_prepare_off(ctl);
+    printf("applied: policy %" PRIu64 " is in force for new processes\n", serial);
+    return 0;
+}
+
+int policy_apply_sources(const struct ctl *ctl, const struct policy_apply_options *options,
+                         uint64_t *ret_serial, struct problem *problem)
+{
+    struct pending confirm = {.kind = PENDING_CONFIRM};
     struct policy in_force = {0};
     struct problem unusable = {0};
     CLEANUP_FREE void *data = NULL;
@@ -286,6 +317,9 @@ int policy_apply_sources(const struct ctl *ctl, bool dry_run, struct problem *pr
     size_t len = 0;
     int r = policy_check_sources(ctl, problem);
 
+    *ret_serial = 0;
+    if (r == 0 && !options->dry_run)
+        r = policy_refuse_while_off(ctl, problem);
     if (r < 0)
         return r;
     serial = policy_next_serial(ctl);
@@ -297,11 +331,13 @@ int policy_apply_sources(const struct ctl *ctl, bool dry_run, struct problem *pr
         printf("nothing to apply: policy %" PRIu64 " is in force and says the same\n",
                in_force.serial);
     } else {
-        print_changes(has_before ? &in_force : NULL, data, len);
-        if (!dry_run && (r = note_serial(ctl, serial, problem)) == 0)
-            r = policy_install(ctl, data, len, problem);
-        if (r == 0 && !dry_run)
-            printf("applied: policy %" PRIu64 " is in force for new processes\n", serial);
+        r = look_at_changes(ctl, has_before ? &in_force : NULL, data, len, problem);
+        confirm.serial = serial;
+        confirm.previous = has_before && !built_in ? in_force.serial : 0;
+        confirm.deadline = options->confirm_within ? pending_now() + options->confirm_within : 0;
+        if (r == 0 && !options->dry_run &&
+            (r = put_in_force(ctl, data, len, &confirm, problem)) == 0)
+            *ret_serial = serial;
     }
     if (has_before)
         policy_done(&in_force);

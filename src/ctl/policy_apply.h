@@ -40,8 +40,16 @@ int policy_compile_sources(const struct ctl *ctl, const char *more_venv, uint64_
 /* Puts an artefact in force and moves the earlier ones on. Needs the lock. */
 int policy_install(const struct ctl *ctl, const void *data, size_t len, struct problem *problem);
 
-/* Checks owners, compiles, prints the changes of settings, installs. Needs the lock. */
-int policy_apply_sources(const struct ctl *ctl, bool dry_run, struct problem *problem);
+struct policy_apply_options {
+    bool dry_run;           /* write nothing */
+    int64_t confirm_within; /* milliseconds; 0: in force for good. Otherwise etc/spython/.confirm
+                             * says when the policy before it comes back: see pending.h */
+};
+
+/* Checks owners, compiles, prints the changes of settings, refuses (UNFIT) what would keep the host
+ * from starting anything, installs. Needs the lock. *ret_serial is 0 if nothing was installed. */
+int policy_apply_sources(const struct ctl *ctl, const struct policy_apply_options *options,
+                         uint64_t *ret_serial, struct problem *problem);
 
 /* Prints one finding in the form that editors and CI understand. */
 void policy_print_message(FILE *stream, const struct policy_message *message);

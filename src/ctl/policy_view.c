@@ -52,7 +52,7 @@ static void set(json_t *object, json_t *value, const char *fmt, ...)
     va_start(ap, fmt);
     key = must_vformat(fmt, ap);
     va_end(ap);
-    clean = text_escape(key, strlen(key), true);
+    clean = out_escape(key, strlen(key), true);
     (void)json_object_set_new(object, clean, value); /* fails only without memory */
 }
 

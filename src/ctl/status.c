@@ -15,6 +15,7 @@
 #include "ctl/files.h"
 #include "ctl/interpreter.h"
 #include "ctl/output.h"
+#include "ctl/pending.h"
 #include "ctl/policy_apply.h"
 #include "ctl/venv.h"
 
@@ -262,6 +263,36 @@ static json_t *collect_policy(const struct ctl *ctl, json_t *apps, json_t *probl
     return object;
 }
 
+/* What ends by itself: an object for each that is pending, as far as the caller may see it. */
+static json_t *collect_pending(const struct ctl *ctl, json_t *problems)
+{
+    static const char *const names[PENDING_KIND_MAX] = {"confirm", "off"};
+    json_t *object = json_object();
+
+    for (int kind = 0; kind < PENDING_KIND_MAX; kind++) {
+        struct problem problem = {0};
+        struct pending pending;
+        char until[32];
+        int r = pending_read(ctl, (enum pending_kind)kind, &pending, &problem);
+
+        if (r == -ENOENT || r == -EACCES)
+            continue;
+        if (r < 0) {
+            add_problem(problems, names[kind], &problem);
+            continue;
+        }
+        pending_format_time(pending.deadline, until);
+        json_object_set_new(object, names[kind],
+                            json_pack("{s:s, s:I, s:o, s:o}", "until", until, "serial",
+                                      (json_int_t)pending.serial, "app", json_text(pending.app),
+                                      "reason", json_text(pending.reason)));
+        if (kind == PENDING_OFF)
+            add_text_problem(problems, "policy", "enforcement is off for a while",
+                             "spythonctl on ends that");
+    }
+    return object;
+}
+
 static json_t *collect_venvs(const struct ctl *ctl, json_t *problems)
 {
     struct problem problem = {0};
@@ -290,6 +321,7 @@ json_t *status_collect(const struct ctl *ctl)
     json_object_set_new(status, "owner", json_text(ctl_owner_name(ctl)));
     json_object_set_new(status, "interpreters", collect_interpreters(ctl, problems));
     json_object_set_new(status, "policy", collect_policy(ctl, apps, problems));
+    json_object_set_new(status, "pending", collect_pending(ctl, problems));
     json_object_set_new(status, "apps", apps);
     json_object_set_new(status, "venvs", collect_venvs(ctl, problems));
     check_owners(ctl, problems);

@@ -70,8 +70,6 @@ struct policy_header {
     uint32_t header_size; /* envelope and all of the header */
     uint32_t checked; /* bytes from the start that `digest` vouches for; behind them lie blocks of
                        * manifests, each vouched for by a digest (manifest_index.h) */
-    struct policy_table
-        tables[]; /* POLICY_TABLE_V1_MAX of them in format 1, POLICY_TABLE_MAX in 2 */
 };
 
 struct policy_header_end {

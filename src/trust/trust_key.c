@@ -62,6 +62,22 @@ enum trust_key_kind trust_key_sniff(const char *data, size_t len)
     return TRUST_KEY_NONE;
 }
 
+/* Whether it is nothing but whole strings, each with its length in front: a key that was cut is
+ * another key to ssh-keygen, or none. */
+static bool is_whole(const uint8_t *data, size_t len)
+{
+    while (len >= 4) {
+        size_t part =
+            (size_t)data[0] << 24 | (size_t)data[1] << 16 | (size_t)data[2] << 8 | data[3];
+
+        if (part > len - 4)
+            return false;
+        data += 4 + part;
+        len -= 4 + part;
+    }
+    return len == 0;
+}
+
 /* "TYPE BASE64 COMMENT" in one line. */
 static int parse_ssh(const char *data, size_t len, struct trust_key *ret, struct err *err)
 {
@@ -86,6 +102,8 @@ static int parse_ssh(const char *data, size_t len, struct trust_key *ret, struct
     if (ret->len < 4 + type_len + 4 || ret->data[0] || ret->data[1] || ret->data[2] ||
         ret->data[3] != type_len || memcmp(ret->data + 4, data, type_len) != 0)
         return err_set(err, -EBADMSG, "names one kind of key and holds another");
+    if (!is_whole(ret->data, ret->len))
+        return err_set(err, -EBADMSG, "holds a key that is cut or damaged");
     digest_sha256(ret->data, ret->len, digest);
     memcpy(ret->fingerprint, "SHA256:", 7);
     base64_encode(digest, sizeof(digest), false, ret->fingerprint + 7);

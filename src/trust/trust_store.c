@@ -45,6 +45,16 @@ bool trust_name_is_valid(const char *name)
     return true;
 }
 
+bool trust_fingerprint_is_valid(const char *text)
+{
+    size_t len = strlen(text);
+
+    if (strncmp(text, "SHA256:", 7) == 0)
+        return len == 50 && strspn(text + 7, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                             "0123456789+/") == 43;
+    return (len == 40 || len == 64) && strspn(text, "0123456789abcdefABCDEF") == len;
+}
+
 /* One field up to a blank or the end of the line. Returns its length, 0 if it does not fit. */
 static size_t take_field(const char **at, const char *end, char *out, size_t size)
 {
@@ -72,9 +82,11 @@ static bool is_date(const char *text)
 static bool parse_revocation(const char *line, const char *end, struct trust_revocation *ret)
 {
     const char *at = line;
-    size_t len;
+    size_t len = take_field(&at, end, ret->fingerprint, sizeof(ret->fingerprint));
 
-    if (take_field(&at, end, ret->fingerprint, sizeof(ret->fingerprint)) == 0 ||
+    /* strlen(): a NUL in the middle would revoke another key than the one that is read there. */
+    if (len == 0 || strlen(ret->fingerprint) != len ||
+        !trust_fingerprint_is_valid(ret->fingerprint) ||
         take_field(&at, end, ret->date, sizeof(ret->date)) != 10 || !is_date(ret->date))
         return false;
     len = (size_t)(end - at);

@@ -76,6 +76,9 @@ enum trust_key_kind trust_key_sniff(const char *data, size_t len);
 /* Whether a name may be a key's: A-Z a-z 0-9 . _ -, not beginning with a dot or dash. */
 bool trust_name_is_valid(const char *name);
 
+/* Whether a text has the form of some key's fingerprint; see struct trust_key. */
+bool trust_fingerprint_is_valid(const char *text);
+
 /* The revoked list. Lines "FINGERPRINT DATE REASON"; empty ones and those that begin with # are
  * skipped. *ret is malloc'ed. -EBADMSG, -ENOMEM. */
 int trust_revoked_parse(const char *text, size_t len, struct trust_revocation **ret,

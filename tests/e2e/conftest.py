@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import harness
+import signing
 
 # What a developer's shell exports must not decide what the tests see.
 for _name in [n for n in os.environ if n.startswith("PYTHON")]:
@@ -82,3 +83,19 @@ def sp_one(prefix, work):
     """The same on one minor only, for what does not depend on the version."""
     minors = harness.registered_minors()
     return harness.clone(prefix, work / "prefix", "3.11" if "3.11" in minors else minors[-1])
+
+
+@pytest.fixture(scope="session")
+def keys(workspace):
+    """Keys that sign, made once for all tests of a process."""
+    for name in ("ssh-keygen", "openssl", "gpg", "gpgv"):
+        if not shutil.which(name):
+            harness.unavailable(name + " is not installed")
+    made = signing.Keys(workspace / "keys")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def signer(sp_one, keys, work):
+    return signing.Signer(sp_one, keys, work)

@@ -668,7 +668,7 @@ def test_history_and_rollback(sp_one):
     for profile in profiles:
         apply(sp_one, "profile: %s\n" % profile)
     kept = sorted(p.name for p in sp_one.etc.glob("policy.bin*"))
-    assert kept == ["policy.bin"] + ["policy.bin.%d" % i for i in range(1, 6)]
+    assert kept == ["policy.bin"] + ["policy.bin.%d" % i for i in range(1, 6)] + ["policy.bin.off"]
 
     last = sp_one.policy_bin.read_bytes()
     out = ctl(sp_one, "rollback").out.decode()

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Start-up hooks: noted by hooks take and venv adopt, low while they are known, high afterwards."""
+import json
+
+import pytest
+
+from harness import events, run, write
+from test_venv import Venv
+
+HOOK = "import sys; sys.marked = %d\n"
+
+
+@pytest.fixture
+def venv(sp_one, work):
+    made = Venv(sp_one, work / "srv" / "venv")
+    write(made.site / "mark.pth", HOOK % 1)
+    write(made.site / "paths.pth", "# no code\n%s\n" % work)
+    return made.adopt()
+
+
+@pytest.fixture
+def script(work):
+    return write(work / "show.py", "import sys\nprint(getattr(sys, 'marked', 0))\n")
+
+
+def listed(sp):
+    found = sp.spythonctl("hooks", "list", "--json")
+    assert found.status == 0, found
+    return json.loads(found.out)
+
+
+def noted(sp):
+    return {h["path"] for h in listed(sp)["hooks"]}
+
+
+def start(venv, script):
+    """Output, and the record of each hook of this environment."""
+    venv.sp.clear_logs()
+    found = run([venv.spython, script], env=venv.sp.env())
+    records = {r["args"]["path"].rsplit("/", 1)[1]: r for r in events(venv.sp.records(), "spython.startup_hook")
+               if str(venv.root) in r["args"]["path"]}
+    return found, records
+
+
+def test_nothing_noted_at_first(sp_one):
+    assert listed(sp_one) == {"taken": False, "hooks": []}
+    found = sp_one.spythonctl("hooks", "take")
+    assert found.status == 0, found
+    assert listed(sp_one)["taken"]
+
+
+def test_adopt_takes_the_inventory(venv, script):
+    mine = {p for p in noted(venv.sp) if p.startswith(str(venv.root))}
+    assert mine == {str(venv.site / "mark.pth")}
+    found, records = start(venv, script)
+    assert found[:2] == (0, b"1\n")
+    assert set(records) == {"mark.pth"}
+    assert (records["mark.pth"]["level"], records["mark.pth"]["verdict"]) == ("low", "allow")
+
+
+@pytest.mark.parametrize("name, text", [("mark.pth", HOOK % 2), ("zz.pth", HOOK % 2)])
+def test_new_or_changed(venv, script, name, text):
+    """Reported high in standard; then noted, and low; refused in strict until it is noted."""
+    write(venv.site / name, text)
+    found, records = start(venv, script)
+    assert found[:2] == (0, b"2\n")  # audit changes nothing
+    assert (records[name]["level"], records[name]["verdict"]) == ("high", "would-deny")
+
+    enforce = "verify:\n  hooks: enforce\n"
+    venv.sp.apply(enforce)
+    found, records = start(venv, script)
+    assert records[name]["verdict"] == "deny" and found.out in (b"1\n", b"0\n", b""), found
+    assert run([venv.python, script], env=venv.sp.env())[:2] == (0, b"2\n")  # the control
+
+    said = venv.sp.spythonctl("hooks", "take")
+    assert said.status == 0 and (b"changed" if name == "mark.pth" else b"noted") in said.out, said
+    assert str(venv.site / name).encode() in said.out
+    found, records = start(venv, script)
+    assert found[:2] == (0, b"2\n") and records[name]["level"] == "low"
+
+
+def test_gone(venv):
+    (venv.site / "mark.pth").unlink()
+    said = venv.sp.spythonctl("hooks", "take")
+    assert b"gone" in said.out and str(venv.site / "mark.pth") not in noted(venv.sp)
+
+
+def test_strict_enforces(venv, script):
+    venv.sp.apply("profile: strict\nverify: {mode: audit}\n")
+    found, records = start(venv, script)
+    assert records["mark.pth"]["level"] == "low", found
+    write(venv.site / "zz.pth", HOOK % 2)
+    found, records = start(venv, script)
+    assert records["zz.pth"]["verdict"] == "deny" and b"2" not in found.out, found
