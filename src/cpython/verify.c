@@ -222,48 +222,49 @@ static void write_open_code(struct judgement *j, struct verify_verdict *ret)
         explain(RULE_CODE, "nobody can say which file it is", deciding(j), ret);
 }
 
-/* Does a line end before p? Newer versions of site.py take everything for it that str.splitlines()
- * does; older ones less, and then this finds a line that they do not. */
-static bool is_line_start(const unsigned char *data, const unsigned char *p)
+/* How many bytes end a line at `p`, for some version of site.py: it reads with universal newlines,
+ * or from 3.13 on splits as str.splitlines() does. 0: none. */
+static size_t line_end(const char *p, const char *end)
 {
-    if (p == data || (p == data + 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0))
-        return true;
-    if (p[-1] >= '\n' && p[-1] <= '\r')
-        return true;
-    if (p[-1] >= 0x1c && p[-1] <= 0x1e)
-        return true;
-    if (p - data >= 2 && memcmp(p - 2, "\xc2\x85", 2) == 0)
-        return true;
-    return p - data >= 3 &&
-           (memcmp(p - 3, "\xe2\x80\xa8", 3) == 0 || memcmp(p - 3, "\xe2\x80\xa9", 3) == 0);
+    size_t left = (size_t)(end - p);
+
+    if ((*p >= '\n' && *p <= '\r') || (*p >= '\x1c' && *p <= '\x1e'))
+        return 1;
+    if (left >= 2 && memcmp(p, "\xc2\x85", 2) == 0)
+        return 2;
+    if (left >= 3 && (memcmp(p, "\xe2\x80\xa8", 3) == 0 || memcmp(p, "\xe2\x80\xa9", 3) == 0))
+        return 3;
+    return 0;
 }
 
-/* Lines of a .pth file that site.py executes. */
-static unsigned executable_lines(const struct verify_file *file)
+/* Lines of a .pth file that site.py executes; all lines of a .start file that are not empty. Rather
+ * one too many than one too few. */
+static unsigned executable_lines(const struct verify_file *file, bool all)
 {
-    const unsigned char *data = file->data, *p = data, *end = data + file->len;
+    const char *p = file->data, *end = p + file->len;
     unsigned lines = 0;
 
-    while ((p = memmem(p, (size_t)(end - p), "import", 6)) != NULL) {
-        lines += end - p > 6 && (p[6] == ' ' || p[6] == '\t') && is_line_start(data, p);
-        p += 6;
+    if (file->len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
+        p += 3; /* a byte order mark, which newer versions skip */
+    while (p < end) {
+        const char *stop = p;
+        size_t len, gap = 0;
+
+        while (stop < end && (gap = line_end(stop, end)) == 0)
+            stop++;
+        len = (size_t)(stop - p);
+        if (all)
+            lines += len > 0 && p[0] != '#';
+        else
+            lines += len >= 7 && memcmp(p, "import", 6) == 0 && (p[6] == ' ' || p[6] == '\t');
+        p = stop + gap;
     }
     return lines;
 }
 
 static bool is_customize(const char *path)
 {
-    return ends_with(path, "/sitecustomize.py") || ends_with(path, "/usercustomize.py") ||
-           ends_with(path, "/sitecustomize/__init__.py") ||
-           ends_with(path, "/usercustomize/__init__.py");
-}
-
-/* How many lines of the file run at start-up; 1 if all of it does. */
-static unsigned hook_lines(const struct judgement *j)
-{
-    if (j->file->kind != TRUST_PATH_FILE)
-        return is_customize(j->path);
-    return ends_with(j->path, ".start") ? j->file->len > 0 : executable_lines(j->file);
+    return ends_with(path, "/sitecustomize.py") || ends_with(path, "/usercustomize.py");
 }
 
 /* Approved code may hook the start-up; other hooks must be those that were there when the
@@ -298,7 +299,9 @@ static void write_startup_hook(struct judgement *j, struct verify_verdict *ret)
         return;
     if (!j->path[0] && !find_path(j))
         return;
-    lines = hook_lines(j);
+    lines = j->file->kind == TRUST_PATH_FILE
+                ? executable_lines(j->file, ends_with(j->path, ".start"))
+                : is_customize(j->path);
     if (lines == 0)
         return;
     known = is_known_hook(j);

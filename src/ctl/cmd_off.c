@@ -88,9 +88,11 @@ int cmd_off(struct ctl *ctl, int argc, char **argv)
     if (status)
         return status;
     r = check_caller(ctl, &problem);
+    if (r == 0) {
+        lock = policy_lock(ctl, &problem);
+        r = lock < 0 ? lock : 0;
+    }
     if (r == 0)
-        r = lock = policy_lock(ctl, &problem);
-    if (r >= 0)
         r = policy_refuse_while_off(ctl, &problem);
     if (r == 0)
         r = policy_sibling(ctl, app, &pending, &problem);
@@ -115,9 +117,11 @@ int cmd_on(struct ctl *ctl, int argc, char **argv)
 
     (void)argc;
     (void)argv;
-    if (r == 0)
-        r = lock = policy_lock(ctl, &problem);
-    if (r >= 0) {
+    if (r == 0) {
+        lock = policy_lock(ctl, &problem);
+        r = lock < 0 ? lock : 0;
+    }
+    if (r == 0) {
         r = pending_read(ctl, PENDING_OFF, &pending, &problem);
         if (r == -ENOENT) {
             problem_set(&problem, r, "enforcement is not off");

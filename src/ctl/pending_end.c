@@ -59,6 +59,7 @@ static int end_off(const struct ctl *ctl, const struct pending *pending, const c
     if (r < 0)
         return r;
     pending_clear(ctl, PENDING_OFF);
+    policy_drop_app_sibling(ctl);
     (void)fprintf(stderr, "spythonctl: enforcement is on again for new processes%s%s\n",
                   pending->app[0] ? " of app " : "", safe(pending->app));
     if (record_log_off(ctl, "spython.on", pending, how, &unrecorded) < 0)

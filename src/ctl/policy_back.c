@@ -191,6 +191,13 @@ int policy_exchange(const struct ctl *ctl, bool for_app, struct problem *problem
     return file_sync_directory(path, problem);
 }
 
+void policy_drop_app_sibling(const struct ctl *ctl)
+{
+    CLEANUP_FREE char *sibling = sibling_path(ctl, true);
+
+    (void)unlink(sibling); /* if it stays, nobody uses it */
+}
+
 bool policy_is_observing(const struct ctl *ctl, const struct pending *pending)
 {
     struct problem ignored = {0};

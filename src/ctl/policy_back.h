@@ -23,8 +23,10 @@ void policy_prepare_off(const struct ctl *ctl);
 int policy_sibling(const struct ctl *ctl, const char *app, struct pending *ret,
                    struct problem *problem);
 
-/* Exchanges policy.bin and its sibling (for_app: that of one app, which goes when it comes back).
- */
+/* Removes the sibling of one app, which is made anew each time. */
+void policy_drop_app_sibling(const struct ctl *ctl);
+
+/* Exchanges policy.bin and its sibling (for_app: that of one app). Needs the lock. */
 int policy_exchange(const struct ctl *ctl, bool for_app, struct problem *problem);
 
 /* Whether the policy in force is the observing one that `pending` names. */

@@ -17,6 +17,7 @@
 #include "ctl/output.h"
 #include "ctl/pending.h"
 #include "ctl/policy_apply.h"
+#include "ctl/policy_back.h"
 #include "ctl/venv.h"
 
 static void add_problem(json_t *problems, const char *object, const struct problem *problem)
@@ -206,6 +207,7 @@ static json_t *app_json(const struct ctl *ctl, const struct policy_settings *set
 static const char *compare_sources(const struct ctl *ctl, const struct policy *policy,
                                    bool built_in, json_t *problems)
 {
+    struct problem off = {0};
     struct stat st;
     CLEANUP_FREE char *yaml = must_format("%s/spython.yaml", ctl->etc);
 
@@ -215,6 +217,8 @@ static const char *compare_sources(const struct ctl *ctl, const struct policy *p
         add_text_problem(problems, "policy", "the sources were never applied", "spythonctl apply");
         return "changed";
     }
+    if (policy_refuse_while_off(ctl, &off) < 0)
+        return "off"; /* what is in force for now has no sources */
     switch (policy_compare_sources(ctl, policy)) {
     case SOURCES_SAME:
         return "same";

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "policy/policy_write.h"
 
 static unsigned relax(enum verify_mode *mode)
@@ -45,10 +44,8 @@ static size_t count_denials(const struct policy *policy)
 int policy_observe(const struct policy *policy, const char *app, void **ret_data, size_t *ret_len,
                    unsigned *ret_changed, struct err *err)
 {
-    CLEANUP_FREE struct policy_settings *settings =
-        calloc(policy->app_count + (size_t)1, sizeof(*settings));
-    CLEANUP_FREE struct policy_denial *denials =
-        calloc(count_denials(policy) + 1, sizeof(*denials));
+    struct policy_settings *settings = calloc(policy->app_count + (size_t)1, sizeof(*settings));
+    struct policy_denial *denials = calloc(count_denials(policy) + 1, sizeof(*denials));
     struct policy_write_input input = {
         .settings = settings,
         .settings_count = policy->app_count + 1,
@@ -62,9 +59,12 @@ int policy_observe(const struct policy *policy, const char *app, void **ret_data
     };
     size_t used = 0;
     bool found = !app;
+    int r;
 
-    if (!settings || !denials)
-        return err_set(err, -ENOMEM, "out of memory");
+    if (!settings || !denials) {
+        r = err_set(err, -ENOMEM, "out of memory");
+        goto out;
+    }
     *ret_changed = 0;
     for (uint32_t i = 0; i <= policy->app_count; i++) {
         settings[i] = i ? policy->apps[i - 1] : *policy->host;
@@ -74,7 +74,12 @@ int policy_observe(const struct policy *policy, const char *app, void **ret_data
         *ret_changed += observe(&settings[i], denials + used);
         used += settings[i].denial_count;
     }
-    if (!found)
-        return err_set(err, -ENOENT, "there is no app of this name in the policy in force");
-    return policy_write(&input, ret_data, ret_len, err);
+    if (found)
+        r = policy_write(&input, ret_data, ret_len, err);
+    else
+        r = err_set(err, -ENOENT, "there is no app of this name in the policy in force");
+out:
+    free(settings);
+    free(denials);
+    return r;
 }

@@ -84,6 +84,7 @@ static int parse_ssh(const char *data, size_t len, struct trust_key *ret, struct
     size_t type_len = 0, from, to;
     uint8_t digest[DIGEST_SIZE];
     const char *end = memchr(data, '\n', len);
+    int r;
 
     if (end && end + 1 != data + len)
         return err_set(err, -EBADMSG, "holds more than one line");
@@ -96,7 +97,10 @@ static int parse_ssh(const char *data, size_t len, struct trust_key *ret, struct
     from = type_len + 1;
     for (to = from; to < len && data[to] != ' ';)
         to++;
-    if (from >= len || base64_decode(data + from, to - from, &ret->data, &ret->len) < 0)
+    r = from >= len ? -EBADMSG : base64_decode(data + from, to - from, &ret->data, &ret->len);
+    if (r == -ENOMEM)
+        return err_set(err, r, "out of memory");
+    if (r < 0)
         return err_set(err, -EBADMSG, "has no key in base64");
     /* The wire form repeats the kind: a string with its length in front. */
     if (ret->len < 4 + type_len + 4 || ret->data[0] || ret->data[1] || ret->data[2] ||

@@ -103,15 +103,18 @@ static bool parse_revocation(const char *line, const char *end, struct trust_rev
 int trust_revoked_parse(const char *text, size_t len, struct trust_revocation **ret,
                         size_t *ret_count, struct err *err)
 {
-    CLEANUP_FREE struct trust_revocation *all = NULL;
+    struct trust_revocation *all = NULL;
     size_t count = 0, capacity = 0;
     unsigned number = 1;
     const char *end = text + len, *stop;
+    int r = 0;
 
     for (const char *line = text; line < end; line = stop + 1, number++) {
         stop = memchr(line, '\n', (size_t)(end - line));
-        if (!stop)
-            return err_set(err, -EBADMSG, "line %u does not end", number);
+        if (!stop) {
+            r = err_set(err, -EBADMSG, "line %u does not end", number);
+            goto out;
+        }
         if (stop == line || line[0] == '#')
             continue;
         if (count == capacity) {
@@ -119,17 +122,23 @@ int trust_revoked_parse(const char *text, size_t len, struct trust_revocation **
 
             capacity = capacity ? capacity * 2 : 16;
             more = realloc(all, capacity * sizeof(*all));
-            if (!more)
-                return err_set(err, -ENOMEM, "out of memory");
+            if (!more) {
+                r = err_set(err, -ENOMEM, "out of memory");
+                goto out;
+            }
             all = more;
         }
-        if (!parse_revocation(line, stop, &all[count]))
-            return err_set(err, -EBADMSG, "line %u is not FINGERPRINT YYYY-MM-DD REASON", number);
+        if (!parse_revocation(line, stop, &all[count])) {
+            r = err_set(err, -EBADMSG, "line %u is not FINGERPRINT YYYY-MM-DD REASON", number);
+            goto out;
+        }
         count++;
     }
     *ret = STEAL(all);
     *ret_count = count;
-    return 0;
+out:
+    free(all);
+    return r;
 }
 
 const struct trust_revocation *trust_store_find_revoked(const struct trust_store *store,

@@ -157,7 +157,8 @@ class Installation:
         return run([self.python, *args], env=self.env() if env is None else env, **more)
 
     def logs(self):
-        return sorted(self.log.glob("*.jsonl*"))
+        """Of sessions; spythonctl keeps a log of its own."""
+        return sorted(p for p in self.log.glob("*.jsonl*") if p.name != "spythonctl.jsonl")
 
     def read_logs(self):
         return b"\n".join(p.read_bytes() for p in self.logs())

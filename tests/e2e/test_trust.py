@@ -97,10 +97,13 @@ def test_revoked_before_it_was_known(signer):
     signer.ctl("trust", "add", signer.keys.ssh("other").with_suffix(".pub"))
 
 
-@pytest.mark.parametrize("text", ["", "nonsense\n", "ssh-ed25519 AAAA x\n", "PRIVATE"])
+@pytest.mark.parametrize("text", ["", "nonsense\n", "ssh-ed25519 AAAA x\n", "PRIVATE", "CUT"])
 def test_what_is_no_public_key(signer, text):
     if text == "PRIVATE":
         text = signer.keys.ssh("release").read_text()
+    if text == "CUT":  # four characters of base64 less: three bytes
+        words = signer.keys.ssh("release").with_suffix(".pub").read_text().split()
+        text = "%s %s\n" % (words[0], words[1][:-4])
     signer.ctl("trust", "add", write(signer.work / "bad.pub", text), status=1)
     os.mkfifo(signer.work / "fifo")
     found = run([signer.sp.ctl, "trust", "add", signer.work / "fifo"], env=signer.sp.env(), timeout=10)
@@ -114,7 +117,8 @@ def test_damaged_trust_is_an_error(signer):
     """A file there that is not understood is never skipped."""
     signer.ctl("trust", "add", signer.sign_as("ssh"))
     signer.verify()
-    for name, text in (("keys/x.pub", "ssh-ed25519 AAAA\n"), ("keys/readme.txt", ""), ("revoked", "x\n")):
+    for name, text in (("keys/x.pub", "ssh-ed25519 AAAA\n"), ("keys/readme.txt", ""), ("revoked", "x\n"),
+                       ("revoked", "release 2026-11-24 a name\n")):
         write(signer.trust / name, text)
         found = run([signer.sp.ctl, "verify", signer.tree, "--manifest", signer.manifest], env=signer.sp.env())
         assert found.status not in (0, 1) and name.split("/")[-1].encode() in found.err, found
@@ -200,6 +204,22 @@ def test_two_signatures_are_refused(trusting):
     signer.ctl("manifest", "add", path, status=1)
     extra.unlink()
     signer.ctl("manifest", "add", path)
+
+
+@pytest.mark.parametrize("cut", [1, 40])
+def test_torn_list_of_revoked_keys(trusting, cut):
+    """A revocation that a torn write took half away does not let its key count again."""
+    signer = trusting
+    path = release(signer, 1)
+    signer.ctl("manifest", "add", path)
+    signer.ctl("trust", "revoke", "A" * 40, "--reason", "lost with its token")
+    assert harness.one(listed(signer, "manifest"))["ok"]
+    revoked = signer.trust / "revoked"
+    whole = revoked.read_bytes()
+    revoked.write_bytes(whole[:-cut])
+    signer.ctl("manifest", "list", status=78)
+    revoked.write_bytes(whole)
+    assert harness.one(listed(signer, "manifest"))["ok"]
 
 
 def test_key_revoked_later(trusting):

@@ -45,7 +45,8 @@ FILES = {"sourceless": "lib.pyc", "run_path_pyc": "lib.pyc", "sourceless_loader"
          "zipimporter": "lib.zip", "package": "pack/lib.py", "run_path_directory": "dir/__main__.py"}
 ENTRIES = ("script", "zipapp", "directory", "module")
 # zipimport turns the refusal into an error of its own, and the import system then asks other finders.
-SWALLOWED = {"zip_import": rb"ModuleNotFoundError: No module named 'lib'", "zipimporter": rb"zipimport.ZipImportError: .*",
+SWALLOWED = {"zip_import": rb"ModuleNotFoundError: No module named 'lib'",
+             "zipimporter": rb"zipimport.ZipImportError: .*",
              "zipapp": None}
 
 
@@ -99,8 +100,16 @@ def key(prefix, workspace):
 
 
 @pytest.fixture(scope="module")
-def gallery(prefix, minor, workspace, key):
-    return Gallery(prefix, minor, workspace / ("gallery-" + minor), key)
+def galleries():
+    """By minor version: pytest would make a fixture again whenever it comes back to a version."""
+    return {}
+
+
+@pytest.fixture
+def gallery(prefix, minor, workspace, key, galleries):
+    if minor not in galleries:
+        galleries[minor] = Gallery(prefix, minor, workspace / ("gallery-" + minor), key)
+    return galleries[minor]
 
 
 @pytest.mark.parametrize("name", [*ENTRIES, *PROGRAMS])
@@ -206,7 +215,8 @@ def test_bytecode_planted(sp, work, key, mode):
     assert one(judged(sp, pyc))["args"]["reason"] == "is not listed"
 
 
-START = {"pth": ("marked.pth", "import sys; sys.stdout.write('mark A\\n')\n"), "sitecustomize": ("sitecustomize.py", mark())}
+START = {"pth": ("marked.pth", "import sys; sys.stdout.write('mark A\\n')\n"),
+         "sitecustomize": ("sitecustomize.py", mark())}
 
 
 @pytest.mark.parametrize("name", sorted(START))

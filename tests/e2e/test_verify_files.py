@@ -142,7 +142,7 @@ def test_no_regular_file(sp_one, tree, work, kind):
 
 RELOADS = """import importlib, sys, time
 sys.path.insert(0, %r)
-end, ran, refused = time.monotonic() + 2.5, 0, 0
+end, ran, refused = time.monotonic() + 1.5, 0, 0
 while time.monotonic() < end:
     sys.modules.pop("lib", None)
     try:

@@ -30,7 +30,7 @@ def apply(sp, yaml, *options, status=0):
 
 
 def verify(mode):
-    return "verify:\n  mode: %s\n  native: {mode: "off"}\n  elsewhere: {all: [owner]}\n" % mode
+    return "verify:\n  mode: %s\n  native: {mode: off}\n  elsewhere: {all: [owner]}\n" % mode
 
 
 def profile(sp):
@@ -71,7 +71,7 @@ def test_apply_refuses_to_lock_out_an_app(sp_one, work):
     before = sp_one.policy_bin.read_bytes()
 
     script.chmod(0o666)
-    changed = verify("enforce").replace('"off"', "audit")
+    changed = verify("enforce").replace("mode: off", "mode: audit")
     result = apply(sp_one, changed, status=NEGATIVE)
     assert str(script).encode() in result.err and b"owner: can be written by everybody" in result.err
     assert b"mode: audit" in result.err and b"app shop" in result.err
@@ -86,7 +86,7 @@ def test_apply_refuses_to_lock_out_an_app(sp_one, work):
 
 
 def test_apply_refuses_a_policy_without_the_standard_library(sp_one):
-    none = "verify:\n  mode: %s\n  native: {mode: "off"}\n  elsewhere: {all: [xattr]}\n"
+    none = "verify:\n  mode: %s\n  native: {mode: off}\n  elsewhere: {all: [xattr]}\n"
     result = apply(sp_one, none % "enforce", status=NEGATIVE)
     for name in (b"os.py", b"site.py", b"encodings/__init__.py"):
         assert name in result.err
@@ -266,6 +266,7 @@ def test_off_for_one_app(sp_one, denied, work):
     assert b"PermissionError" in sp_one.run(denied).err  # the control
     ctl(sp_one, "on")
     assert b"PermissionError" in sp_one.run(other).err
+    assert not (sp_one.etc / "policy.bin.off.app").exists()
 
 
 def test_off_needs_something_that_is_enforced(sp_one):
@@ -311,7 +312,7 @@ def test_off_works_with_a_full_disk(sp_one, work):
     try:
         sp = harness.clone(sp_one.root, disk / "p", sp_one.minor)
         script = write(disk / "run.py", "import os\nos.system('true')\nprint('ran')\n")
-        apply(sp, "profile: standard\nlog: {sinks: ["null": {}]}\n"
+        apply(sp, "profile: standard\nlog: {sinks: [{type: 'null'}]}\n"
                   "denials:\n  os.system: {mode: enforce}\n")
         with open(disk / "fill", "wb", buffering=0) as fill:
             with pytest.raises(OSError):

@@ -112,7 +112,8 @@ static int cmd_ask(char **argv)
     return say(&s, &file, argv[0]);
 }
 
-/* first FILE VERITY: fs-verity is noted before the bytes are read, which has to be seen. */
+/* first FILE VERITY [part]: fs-verity is noted before the bytes are read, which has to be seen;
+ * with `part`, the last byte is not read. */
 static int cmd_first(char **argv)
 {
     struct trust_file file;
@@ -127,6 +128,8 @@ static int cmd_first(char **argv)
         return 0;
     }
     read_file(&file);
+    if (argv[2])
+        file.len--;
     return say(&s, &file, "fsverity");
 }
 
@@ -141,10 +144,10 @@ static int write_file(const char *path, const char *text)
     return close(fd) < 0 || n != (ssize_t)strlen(text) ? -EIO : 0;
 }
 
-static int enable(const char *path)
+static int enable(const char *path, uint32_t algorithm)
 {
     struct fsverity_enable_arg arg = {
-        .version = 1, .hash_algorithm = FS_VERITY_HASH_ALG_SHA256, .block_size = 4096};
+        .version = 1, .hash_algorithm = algorithm, .block_size = 4096};
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0 || ioctl(fd, FS_IOC_ENABLE_VERITY, &arg) < 0)
@@ -165,7 +168,7 @@ static int cmd_swap(char **argv)
     read_file(&file);
     r = write_file(argv[0], argv[2]);
     if (r == 0)
-        r = enable(argv[0]);
+        r = enable(argv[0], FS_VERITY_HASH_ALG_SHA256);
     if (r < 0) {
         errno = -r;
         die("swap");
@@ -174,10 +177,12 @@ static int cmd_swap(char **argv)
     return say(&s, &file, "fsverity");
 }
 
-/* enable FILE */
+/* enable FILE [sha512] */
 static int cmd_enable(char **argv)
 {
-    (void)printf("%s\n", strerror(-enable(argv[0])));
+    uint32_t algorithm = argv[1] ? FS_VERITY_HASH_ALG_SHA512 : FS_VERITY_HASH_ALG_SHA256;
+
+    (void)printf("%s\n", strerror(-enable(argv[0], algorithm)));
     return 0;
 }
 

@@ -268,13 +268,14 @@ static void test_paths(void **state)
     const struct place *place = *state;
     const struct manifest_index *list[1];
     struct trust_evidence evidence;
-    struct built whole, nested;
+    struct built whole, nested, cut;
     struct trust_root root = {.manifests = list, .manifest_count = 1};
     struct trust_policy policy = {.elsewhere = &root};
     char near[96];
 
     build(&whole, "host", 1, place->file + 1, TEXT, false);
     build(&nested, "dir", 1, "app/mod.py", TEXT, false);
+    build(&cut, "cut", 1, "p/mod.py", TEXT, false);
     const struct {
         const char *path;
         struct built *built;
@@ -283,9 +284,9 @@ static void test_paths(void **state)
         {"", &whole, TRUST_TRUSTED},           {place->dir, &nested, TRUST_TRUSTED},
         {place->app, &nested, TRUST_REJECTED}, {place->dir, &whole, TRUST_REJECTED},
         {"/srv", &whole, TRUST_REJECTED},      {place->file, &whole, TRUST_REJECTED},
-        {near, &whole, TRUST_REJECTED},
+        {near, &cut, TRUST_REJECTED}, /* a root ends at a slash */
     };
-    (void)snprintf(near, sizeof(near), "%.*s", (int)strlen(place->app) - 1, place->app);
+    (void)snprintf(near, sizeof(near), "%.*s", (int)strlen(place->app) - 2, place->app);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         root.path = rows[i].path;
         list[0] = &rows[i].built->index;
@@ -295,6 +296,7 @@ static void test_paths(void **state)
     }
     built_done(&whole);
     built_done(&nested);
+    built_done(&cut);
 }
 
 /* Files without fs-verity, or where there is none: never trusted, whatever is listed. */

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/owner.h"
 #include "trust_test.h"
 
 static const struct trust_root root = {.path = ""};
@@ -160,6 +161,34 @@ static bool bound_noexec(const struct place *place)
            mount(NULL, place->app, NULL, MS_BIND | MS_REMOUNT | MS_NOEXEC, NULL) == 0;
 }
 
+static bool bind_on_itself(const char *path, unsigned long flags)
+{
+    return mount(path, path, NULL, MS_BIND, NULL) == 0 &&
+           mount(NULL, path, NULL, MS_BIND | MS_REMOUNT | flags, NULL) == 0;
+}
+
+/* Everything is read-only but for the file, or its directory: for whom modes do not bind, the mount
+ * decides. */
+static bool file_only_writable(const struct place *place)
+{
+    return enter_mounts(place) && bind_on_itself(place->dir, MS_RDONLY) &&
+           bind_on_itself(place->file, 0) &&
+           mount(NULL, "/", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) == 0;
+}
+
+static bool directory_only_writable(const struct place *place)
+{
+    return enter_mounts(place) && bind_on_itself(place->dir, MS_RDONLY) &&
+           bind_on_itself(place->app, 0) && bind_on_itself(place->file, MS_RDONLY) &&
+           mount(NULL, "/", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) == 0;
+}
+
+static bool nothing_writable(const struct place *place)
+{
+    return enter_mounts(place) && bind_on_itself(place->dir, MS_RDONLY) &&
+           mount(NULL, "/", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) == 0;
+}
+
 /* A stranger's directory is bound over ours, holding a file of root's. */
 static bool bound_strangers(const struct place *place)
 {
@@ -282,6 +311,11 @@ static const struct row rows[] = {
     {"acl for new files", acl_for_new_files, NULL, &of_root, STRANGER, false, YES},
     {"user with override", nothing, NULL, &of_root, STRANGER, true,
      NO("can be written by the running user, uid 12345", "*")},
+    {"user with override, file", file_only_writable, NULL, &of_root, STRANGER, true,
+     NO("can be written by the running user, uid 12345", NULL)},
+    {"user with override, directory", directory_only_writable, NULL, &of_root, STRANGER, true,
+     NO("a directory above it can be written by the running user", "/app")},
+    {"user with override, all read-only", nothing_writable, NULL, &of_root, STRANGER, true, YES},
     {"owner with override", nothing, NULL, &of_stranger, STRANGER, true, YES},
     {"tmpfs", on_tmpfs, NULL, &of_root, STRANGER, false, YES},
     {"tmpfs, noexec", on_tmpfs_noexec, NULL, &of_root, STRANGER, false,
@@ -340,6 +374,38 @@ static void test_rows(void **state)
     }
     if (unable)
         skip();
+}
+
+static void test_flaws(void **state)
+{
+    const struct {
+        uid_t uid;
+        mode_t mode;
+        uid_t below;
+        enum owner_flaw flaw, directory_flaw;
+    } flaws[] = {
+        {0, 0755, 0, OWNER_SOUND, OWNER_SOUND},
+        {OTHER, 0755, 0, OWNER_SOUND, OWNER_SOUND},
+        {0, 0755, STRANGER, OWNER_SOUND, OWNER_SOUND},
+        {STRANGER, 0755, 0, OWNER_FOREIGN, OWNER_FOREIGN},
+        {STRANGER, 01777, 0, OWNER_FOREIGN, OWNER_FOREIGN}, /* who owns it can remove its bit */
+        {0, 0775, 0, OWNER_GROUP, OWNER_GROUP},
+        {0, 0757, 0, OWNER_EVERYBODY, OWNER_EVERYBODY},
+        {0, 01777, 0, OWNER_EVERYBODY, OWNER_SOUND},
+        {0, 01777, OTHER, OWNER_EVERYBODY, OWNER_SOUND},
+        {0, 01777, STRANGER, OWNER_EVERYBODY, OWNER_EVERYBODY},
+        {0, 01775, STRANGER, OWNER_GROUP, OWNER_GROUP},
+        {0, 01775, 0, OWNER_GROUP, OWNER_SOUND},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(flaws) / sizeof(flaws[0]); i++) {
+        struct stat st = {.st_uid = flaws[i].uid, .st_mode = S_IFDIR | flaws[i].mode};
+
+        if (owner_find_flaw(&st, OTHER) != flaws[i].flaw ||
+            owner_find_directory_flaw(&st, OTHER, flaws[i].below) != flaws[i].directory_flaw)
+            fail_msg("row %zu", i);
+    }
 }
 
 /* A stranger makes hard links to root's files in a directory of its own: the path shows where. */
@@ -419,6 +485,7 @@ static void test_not_regular(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_flaws),
         cmocka_unit_test(test_rows),
         cmocka_unit_test_setup_teardown(test_hard_link, place_setup, place_teardown),
         cmocka_unit_test_setup_teardown(test_odd_paths, place_setup, place_teardown),

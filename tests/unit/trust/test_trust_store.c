@@ -25,6 +25,35 @@
 #define HEX40 "0123456789ABCDEF0123456789ABCDEF01234567"
 #define LINE HEX40 " 2026-11-24 laptop stolen\n"
 
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+
+static unsigned allocations, failing; /* the number of the one to fail; 0: none */
+
+static bool fails(void)
+{
+    return ++allocations == failing;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *p, size_t size)
+{
+    return fails() ? NULL : __real_realloc(p, size);
+}
+
 static int parse(const char *text, size_t len, size_t *ret_count)
 {
     struct trust_revocation *all = NULL;
@@ -203,6 +232,28 @@ static int load(const char *dir, struct trust_store *ret, const char *named)
     return r;
 }
 
+/* Each allocation fails once, until there is no nth. */
+static void check_without_memory(const char *dir)
+{
+    for (unsigned nth = 1;; nth++) {
+        struct trust_store store;
+        struct err err = ERR_INIT;
+        int r;
+
+        allocations = 0;
+        failing = nth;
+        r = trust_store_load(dir, &store, &err);
+        failing = 0;
+        if (allocations < nth) {
+            assert_int_equal(r, 0);
+            assert_true(nth > 3);
+            trust_store_done(&store);
+            return;
+        }
+        assert_int_equal(r, -ENOMEM);
+    }
+}
+
 static void test_directory(void **state)
 {
     char dir[] = "/tmp/trust_store.XXXXXX", path[256];
@@ -224,6 +275,7 @@ static void test_directory(void **state)
     assert_string_equal(store.keys[0].name, "us");
     assert_string_equal(store.keys[0].fingerprint, KEY_FINGERPRINT);
     trust_store_done(&store);
+    check_without_memory(dir);
     /* What is not understood is never passed over. */
     for (const char *const *bad =
              (const char *const[]){"keys/x.pub", "keys/x.pem", "keys/x.gpg", "keys/README", NULL};
