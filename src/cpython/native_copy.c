@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -98,8 +97,8 @@ static int map(struct native_copy *copy)
 
 static int make(struct native_copy *copy, int fd, const struct stat *st, const char *real)
 {
-    const char *slash = strrchr(real, '/');
     CLEANUP_FD int memory = make_memory(real);
+    const char *slash = strrchr(real, '/');
     int r;
 
     if (memory < 0)
@@ -114,12 +113,9 @@ static int make(struct native_copy *copy, int fd, const struct stat *st, const c
     r = map(copy);
     if (r < 0)
         return r;
-    copy->directory = slash ? strndup(real, (size_t)(slash - real)) : strdup(real);
-    if (!copy->directory) {
-        native_copy_release(copy);
-        return -ENOMEM;
-    }
     (void)snprintf(copy->path, sizeof(copy->path), "/proc/self/fd/%d", memory);
+    (void)snprintf(copy->directory, sizeof(copy->directory), "%.*s",
+                   slash ? (int)(slash - real) : 0, real);
     copy->fd = steal_fd(&memory);
     return 0;
 }

@@ -17,9 +17,9 @@ struct native_copy {
     struct stat of;   /* the file */
     struct stat self; /* the copy */
     int fd;
-    char path[32];    /* "/proc/self/fd/N" */
-    char *directory;  /* of the file, for $ORIGIN */
-    const void *data; /* mapped until native_copy_release() */
+    char path[32];            /* "/proc/self/fd/N" */
+    char directory[PATH_MAX]; /* of the file, for $ORIGIN; "" for the root */
+    const void *data;         /* mapped until native_copy_release() */
 };
 
 /*

@@ -32,7 +32,11 @@ static struct {
     int pin_fd;
 } expected = {.pin_fd = -1};
 
+/* In front of a name, it makes one that cannot exist and says what happened. */
+#define REFUSED "/proc/self/spython/refused:"
+
 static struct native_answer answer;
+static char refused[PATH_MAX];
 static char found[PATH_MAX]; /* where a copy's library lies */
 
 static void greeted(void)
@@ -95,6 +99,7 @@ static const char *decide(const char *name, const struct link_map *requester)
 /* A name without a slash is what is searched for; its candidates come one by one. */
 static const char *search(const char *name, const struct link_map *requester, unsigned flag)
 {
+    const char *use;
     int saved = errno;
 
     if (!active || active->native == VERIFY_OFF || !name[0])
@@ -104,35 +109,34 @@ static const char *search(const char *name, const struct link_map *requester, un
             return name;
         name = found;
     }
-    name = decide(name, requester);
+    use = decide(name, requester);
+    /* To NULL for a name that is not searched for, glibc (2.36) says whatever comes out of a
+     * variable that it has not set by then. */
+    if (!use && flag == LA_SER_ORIG) {
+        (void)snprintf(refused, sizeof(refused), REFUSED "%s", name);
+        use = refused;
+    }
     errno = saved;
-    return name;
+    return use;
 }
 
 /* One line of /proc/self/maps: is it the mapping that holds `address`, and of which file? */
 static bool parse_mapping(const char *line, uintptr_t address, dev_t *ret_device, ino_t *ret_inode)
 {
-    uintptr_t start, end;
-    unsigned long major, minor;
-    char *at;
+    unsigned long start, end, major, minor;
+    char *p;
 
-    start = strtoul(line, &at, 16);
-    if (*at++ != '-')
-        return false;
-    end = strtoul(at, &at, 16);
+    start = strtoul(line, &p, 16);
+    end = *p == '-' ? strtoul(p + 1, &p, 16) : 0;
     if (address < start || address >= end)
         return false;
-    at += strspn(at, " ");
-    at += strcspn(at, " ");     /* the mode */
-    (void)strtoul(at, &at, 16); /* the offset */
-    major = strtoul(at, &at, 16);
-    if (*at++ != ':')
-        return false;
-    minor = strtoul(at, &at, 16);
-    if (*at != ' ')
-        return false;
+    p += strspn(p, " ");
+    p += strcspn(p, " ");     /* permissions */
+    (void)strtoul(p, &p, 16); /* offset in the file */
+    major = strtoul(p, &p, 16);
+    minor = *p == ':' ? strtoul(p + 1, &p, 16) : 0;
     *ret_device = makedev((unsigned)major, (unsigned)minor);
-    *ret_inode = strtoul(at, NULL, 10);
+    *ret_inode = strtoul(p, &p, 10);
     return true;
 }
 

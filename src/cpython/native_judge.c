@@ -147,8 +147,9 @@ static void conclude(bool allowed)
         hashing_expect((size_t)j.st.st_size);
         (void)trust_file_digest(&j.file, unused);
     }
-    add("path", value_utf8(j.walk.real, strlen(j.walk.real)));
-    add("name", value_utf8(name, strlen(name)));
+    add("path", value_utf8(name, strlen(name)));
+    add_text("kind", trust_kind_name(TRUST_NATIVE));
+    add_text("real_path", j.walk.real);
     if (j.question->requester)
         add("requester", value_utf8(j.question->requester, strlen(j.question->requester)));
     if (j.question->moment == NATIVE_AT_START)
@@ -309,7 +310,6 @@ void native_judge(const struct policy_verify *policy, const struct native_questi
     /* What the linker would make of it we cannot see. Nothing that Python does needs it. */
     if (policy->native == VERIFY_ENFORCE && question->moment == NATIVE_SEARCHED &&
         native_path_has_token(question->name)) {
-        (void)snprintf(j.walk.real, sizeof(j.walk.real), "%s", question->name);
         (void)snprintf(j.why, sizeof(j.why),
                        "only the dynamic linker could tell what its name means");
         conclude(false);
@@ -338,7 +338,7 @@ void native_record_breach(const char *name, const char *reason)
     j.count = 0;
     memset(&j.record, 0, sizeof(j.record));
     add("path", value_utf8(name, strlen(name)));
-    add("name", value_utf8(name, strlen(name)));
+    add_text("kind", trust_kind_name(TRUST_NATIVE));
     add_text("reason", reason);
     (void)write_record(LEVEL_CRITICAL, VERDICT_KILL);
 }

@@ -103,7 +103,7 @@ class Program:
         return events(self.sp.records(), "spython.native")
 
     def record(self, path):
-        return one(r for r in self.native() if r["args"]["name"] == str(path))
+        return one(r for r in self.native() if r["args"]["path"] == str(path))
 
 
 @pytest.fixture
@@ -212,7 +212,7 @@ def test_not_there_and_not_an_object(sp_one, work, safe_dir):
                           "except OSError as e:\n    print(e)" % str(path))
         control = sp_one.run_python("-I", program.path)
         program.runs(control.out.decode().strip())
-        assert [r for r in program.native() if r["args"]["name"] == str(path)] == []
+        assert [r for r in program.native() if r["args"]["path"] == str(path)] == []
 
 
 # --- what is pulled in ----------------------------------------------------------------------------
@@ -231,7 +231,7 @@ def test_pulled_in_library(sp_one, work, which):
     program = Program(sp_one, work / "p", text)
     sp_one.apply(policy("enforce"))
     program.runs("10")
-    record = one(r for r in program.native() if r["args"]["path"] == str(needed))
+    record = one(r for r in program.native() if r["args"]["real_path"] == str(needed))
     assert record["args"]["requester"] == str(package / "lib.so")
     libs.chmod(0o777)
     program.control("10")
@@ -240,7 +240,7 @@ def test_pulled_in_library(sp_one, work, which):
     assert done.status == 1 and REFUSED in last and "libneeded.so" in last, last
     sp_one.apply(policy("audit"))
     program.runs("10")
-    record = one(r for r in program.native() if r["args"]["path"] == str(needed))
+    record = one(r for r in program.native() if r["args"]["real_path"] == str(needed))
     assert record["verdict"] == "would-deny"
 
 
@@ -272,7 +272,7 @@ def test_memory_as_a_file(sp_one, work, safe_dir, who, as_extension):
     program.control("42")
     sp_one.apply(policy("audit"))
     program.runs("42")
-    assert [r["verdict"] for r in program.native() if "fd" in r["args"]["name"]] == ["would-deny"]
+    assert [r["verdict"] for r in program.native() if "fd" in r["args"]["path"]] == ["would-deny"]
     for copy in (0, "1M"):
         sp_one.apply(policy("enforce", copy))
         sp_one.clear_logs()
@@ -364,7 +364,7 @@ print(any("memfd:spython:lib.so" in line for line in open("/proc/self/maps")))
     sp_one.apply(policy("enforce", "1M") + root % (open_dir, "null"))
     program.runs("6 7 8\nTrue")
     copied = [r for r in program.native() if r["args"].get("copied")]
-    assert {r["args"]["path"] for r in copied} == {str(library), str(libs / "libneeded.so")}
+    assert {r["args"]["real_path"] for r in copied} == {str(library), str(libs / "libneeded.so")}
     # Controls: without the copy, and with too small a limit.
     sp_one.apply(policy("enforce") + root % (open_dir, "null"))
     program.fails("OSError", library, "others can change")
@@ -414,7 +414,7 @@ def test_start_up_libraries(sp_one, work, open_dir):
     sp_one.apply(policy("enforce"))
     program.runs("ran")
     started = [r for r in program.native() if r["args"].get("startup")]
-    assert any("libc.so.6" in r["args"]["path"] for r in started), started
+    assert any("libc.so.6" in r["args"]["real_path"] for r in started), started
     assert {r["verdict"] for r in started} == {"allow"}
     sp_one.apply(policy("audit") + pin)
     program.runs("ran")
@@ -434,7 +434,7 @@ def test_records_are_valid(sp_one, work, open_dir, safe_dir, validator):  # noqa
         check_session(records, validator)
         check_ended(records, status=0)
     record = program.record(bad)
-    for spoilt in ({"name": None}, {"path": 1}, {"sha256": "x"}, {"answers": "owner"}, {"startup": 1}):
+    for spoilt in ({"path": None}, {"real_path": 1}, {"kind": "source"}, {"sha256": "x"}, {"answers": "owner"}, {"startup": 1}):
         wrong = json.loads(json.dumps(record))
         wrong["args"].update(spoilt)
         assert list(validator.iter_errors(wrong)), spoilt
