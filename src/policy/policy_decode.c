@@ -140,7 +140,7 @@ static void *allocate_tables(struct decoder *d)
         count_of(d, POLICY_TABLE_STRINGS) * sizeof(*d->strings),
         count_of(d, POLICY_TABLE_ROOTS) * sizeof(*d->roots),
         count_of(d, POLICY_TABLE_MANIFESTS) * sizeof(*d->manifests),
-        count_of(d, POLICY_TABLE_USES) * sizeof(*d->uses),
+        count_of(d, POLICY_TABLE_USES) * sizeof(const struct manifest_index *),
         count_of(d, POLICY_TABLE_HOOKS) * sizeof(*d->hooks),
         seen_size(d),
     };

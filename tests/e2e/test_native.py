@@ -310,6 +310,9 @@ def test_token_in_the_name(sp_one, work, safe_dir):
     program = Program(sp_one, work / "p", caller("$ORIGIN/lib.so"))
     done = sp_one.run(program.path)
     assert done.status == 1 and REFUSED.encode() in done.err.splitlines()[-1], done.err
+    record = one([r for r in program.native() if "$ORIGIN" in r["args"]["path"]])
+    assert (record["verdict"], record["level"]) == ("deny", "high")
+    assert "only the dynamic linker" in record["args"]["reason"]
 
 
 def test_greeting_of_a_program(sp_one, work, open_dir):
@@ -500,7 +503,9 @@ for _ in range(200):
         pass
 os._exit(0)
 ''' % (str(library), str(racer), str(evil), str(library)))
-    sp_one.apply(policy("enforce", "1M") + "  roots:\n  - path: %s\n    any: ['null']\n" % open_dir)
+    # By its contents: the racer puts the other file under each descriptor, also of what is judged.
+    os.setxattr(library, "user.org.python.x-spython-hash", hashlib.sha256(library.read_bytes()).hexdigest().encode())
+    sp_one.apply(policy("enforce", "1M") + "  roots:\n  - path: %s\n    any: [xattr]\n" % open_dir)
     caught = 0
     for _ in range(20):
         sp_one.clear_logs()

@@ -18,7 +18,7 @@ from verified import (HOOK_RULE, Tree, assert_permission_error, explain, flip, j
 MAIN = "import sys\nsys.path.insert(0, %r)\nimport lib\n"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def key(prefix, workspace):
     return make_key(prefix / "bin" / "spythonctl", workspace / "verify-files-key")
 
