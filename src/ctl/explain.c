@@ -110,7 +110,7 @@ char *explain_advice(const json_t *record)
         return advise_code(record);
     if (strcmp(rule, "spython-startup-hook") == 0)
         return must_format("look at what '%s' runs; if it is meant, take the inventory again: "
-                           "spythonctl venv adopt, or interpreter add, and apply",
+                           "spythonctl hooks take, then apply",
                            path);
     if (strcmp(event, "pickle.find_class") == 0) {
         CLEANUP_FREE char *module = argument(record, "module"), *name = argument(record, "name");
