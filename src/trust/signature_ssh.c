@@ -167,7 +167,7 @@ int signature_check_ssh(const struct signature_input *in, struct signature_resul
 {
     CLEANUP_FREE uint8_t *blob = NULL;
     const struct trust_key *key;
-    struct sshsig sig = {.purpose = (const uint8_t *)""};
+    struct sshsig sig = {.key = (const uint8_t *)"", .purpose = (const uint8_t *)""};
     size_t len;
     int r = armour_decode((const char *)in->sig, in->sig_len, "SSH SIGNATURE", false, &blob, &len);
 
