@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "../failing_alloc.h"
 #include "base/fd.h"
 #include "trust/trust_store.h"
 
@@ -24,35 +25,6 @@
 #define KEY_FINGERPRINT "SHA256:8nXQgMPDnMVK1Y+goDQNqDl9NwT5v6klmwn5AWnJ2sI"
 #define HEX40 "0123456789ABCDEF0123456789ABCDEF01234567"
 #define LINE HEX40 " 2026-11-24 laptop stolen\n"
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-
-static unsigned allocations, failing; /* the number of the one to fail; 0: none */
-
-static bool fails(void)
-{
-    return ++allocations == failing;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *p, size_t size)
-{
-    return fails() ? NULL : __real_realloc(p, size);
-}
 
 static int parse(const char *text, size_t len, size_t *ret_count)
 {
