@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include "base/fd.h"
 #include "ctl/ctl.h"
 #include "ctl/output.h"
@@ -424,8 +426,9 @@ static int dispatch(int argc, char **argv)
     return run_verb(verb, &line, used);
 }
 
-/* With 0, 1 or 2 closed, a policy file could become our standard output. And a reader that goes
- * away must not end an apply half-way. */
+/* With 0, 1 or 2 closed, a policy file could become our standard output. A reader that goes away
+ * must not end an apply half-way. And OPENSSL_CONF, which the first use of libcrypto would read,
+ * may name code to be loaded: nothing here needs a configuration. */
 static int prepare_process(void)
 {
     int fd;
@@ -436,6 +439,8 @@ static int prepare_process(void)
     if (fd < 0)
         return -errno;
     fd_close(fd);
+    if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+        return -ENOMEM;
     return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -errno : 0;
 }
 

@@ -268,7 +268,6 @@ int signature_check_cms(const struct signature_input *in, struct signature_resul
     struct check check = {0};
     int r;
 
-    (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL); /* else the first use loads it */
     check.cms = read_cms(in->sig, in->sig_len);
     if (!check.cms)
         r = err_set(err, -EBADMSG, "is damaged: it is not CMS in PEM or DER form");

@@ -277,3 +277,20 @@ def test_openpgp_expired(signer):
     assert b"expired" in signer.verify(status=BAD_SIGNATURE)
     signer.ctl("trust", "add", signer.sign_as("openpgp"))
     signer.verify()
+
+
+def test_no_configuration_of_openssl(signer):
+    """OPENSSL_CONF can name code to load; spythonctl's own use of libcrypto does not read it."""
+    mark, provider = signer.work / "loaded", signer.work / "provider.so"
+    source = write(signer.work / "provider.c", '#include <fcntl.h>\n__attribute__((constructor)) static void f(void) '
+                   '{ open("%s", O_CREAT | O_WRONLY, 0600); }\nint OSSL_provider_init(void) { return 0; }\n' % mark)
+    tool("cc", "-shared", "-fPIC", "-o", provider, source)
+    conf = write(signer.work / "openssl.cnf", "openssl_conf = init\n[init]\nproviders = list\n[list]\n"
+                 "evil = evil_section\n[evil_section]\nmodule = %s\nactivate = 1\n" % provider)
+    signer.sign()
+    run(["openssl", "dgst", source], env={**signer.sp.env(), "OPENSSL_CONF": str(conf)})
+    assert mark.exists()  # the control
+    mark.unlink()
+    signer.ctl("verify", signer.tree, "--manifest", signer.manifest, "--no-signature",
+               env={"OPENSSL_CONF": str(conf)})
+    assert not mark.exists()
