@@ -39,7 +39,7 @@ struct decoder {
     const char *wrong;
 };
 
-static const size_t record_sizes[POLICY_TABLE_MAX] = {
+const size_t policy_record_sizes[POLICY_TABLE_MAX] = {
     [POLICY_TABLE_SETTINGS] = sizeof(struct policy_settings_v1),
     [POLICY_TABLE_STRINGS] = sizeof(uint32_t),
     [POLICY_TABLE_PINS] = sizeof(struct policy_pin_v1),
@@ -68,7 +68,7 @@ static uint32_t count_of(const struct decoder *d, enum policy_table_id id)
 
 static const void *record(const struct decoder *d, enum policy_table_id id, uint32_t index)
 {
-    return d->data + d->tables[id].offset + (size_t)index * record_sizes[id];
+    return d->data + d->tables[id].offset + (size_t)index * policy_record_sizes[id];
 }
 
 static void check_tables(struct decoder *d)
@@ -77,7 +77,7 @@ static void check_tables(struct decoder *d)
 
     for (unsigned i = 0; i < d->table_count; i++) {
         const struct policy_table *t = &d->tables[i];
-        uint64_t end = t->offset + (uint64_t)t->count * record_sizes[i];
+        uint64_t end = t->offset + (uint64_t)t->count * policy_record_sizes[i];
 
         if (t->offset < d->header.header_size || end > d->len) {
             wrong(d, "a table lies outside");

@@ -7,6 +7,7 @@
 #ifndef SPYTHON_POLICY_POLICY_FORMAT_H
 #define SPYTHON_POLICY_POLICY_FORMAT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/digest.h"
@@ -61,6 +62,9 @@ enum policy_table_id {
     POLICY_TABLE_HOOKS,                        /* struct policy_hook_v2 */
     POLICY_TABLE_MAX,
 };
+
+/* Bytes of one record of each table: reading and writing go by the same numbers. */
+extern const size_t policy_record_sizes[POLICY_TABLE_MAX];
 
 /* Right behind the envelope. Then come the tables, POLICY_TABLE_V1_MAX of them in format 1 and
  * POLICY_TABLE_MAX in 2, and struct policy_header_end. */

@@ -24,21 +24,6 @@ struct writer {
     int failed; /* 0 or the first -errno */
 };
 
-static const size_t record_sizes[POLICY_TABLE_MAX] = {
-    [POLICY_TABLE_SETTINGS] = sizeof(struct policy_settings_v1),
-    [POLICY_TABLE_STRINGS] = sizeof(uint32_t),
-    [POLICY_TABLE_PINS] = sizeof(struct policy_pin_v1),
-    [POLICY_TABLE_SINKS] = sizeof(struct policy_sink_v1),
-    [POLICY_TABLE_DENIALS] = sizeof(struct policy_denial_v1),
-    [POLICY_TABLE_TEXT] = 1,
-    [POLICY_TABLE_VERIFY] = sizeof(struct policy_verify_v2),
-    [POLICY_TABLE_ROOTS] = sizeof(struct policy_root_v2),
-    [POLICY_TABLE_USES] = sizeof(uint32_t),
-    [POLICY_TABLE_MANIFESTS] = sizeof(struct policy_manifest_v2),
-    [POLICY_TABLE_DIGESTS] = DIGEST_SIZE,
-    [POLICY_TABLE_HOOKS] = sizeof(struct policy_hook_v2),
-};
-
 /* Where tables lie: the text, which grows, is the last. */
 static const enum policy_table_id layout[POLICY_TABLE_MAX] = {
     POLICY_TABLE_SETTINGS,  POLICY_TABLE_STRINGS, POLICY_TABLE_PINS,  POLICY_TABLE_SINKS,
@@ -140,10 +125,10 @@ static uint32_t put_string(struct writer *w, const char *text)
 
 static void put_record(struct writer *w, enum policy_table_id id, const void *record)
 {
-    size_t at = w->tables[id].offset + w->used[id] * record_sizes[id];
+    size_t at = w->tables[id].offset + w->used[id] * policy_record_sizes[id];
 
     if (!w->failed)
-        memcpy(w->data + at, record, record_sizes[id]);
+        memcpy(w->data + at, record, policy_record_sizes[id]);
     w->used[id]++;
 }
 
@@ -371,7 +356,7 @@ static void lay_out(struct writer *w, const struct policy_write_input *input)
         enum policy_table_id id = layout[i];
 
         w->tables[id] = (struct policy_table){(uint32_t)end, (uint32_t)counts[id]};
-        end += (counts[id] * record_sizes[id] + 7) / 8 * 8;
+        end += (counts[id] * policy_record_sizes[id] + 7) / 8 * 8;
         if (end > POLICY_MAX_SIZE) {
             fail(w, -EFBIG);
             return;
