@@ -872,21 +872,21 @@ def test_installation_in_usr(sp_one, work):
     if os.geteuid() != 0:
         harness.unavailable("mounting needs root")
     script = write(work / "a.py", "print('ran')\n")
-    for folder in ("upper/bin", "upper/libexec", "work"):
+    for folder in ("upper/bin", "upper/libexec", "layer"):
         (work / folder).mkdir(parents=True)
     for name in ("spythonctl", sp_one.spython.name):
         shutil.copy2(sp_one.root / "bin" / name, work / "upper/bin" / name)
     shutil.copytree(sp_one.libexec.parent, work / "upper/libexec/spython", symlinks=True)
-    command = ("mount -t tmpfs none %(work)s/work && mkdir -p %(work)s/work/u %(work)s/work/w && "
-               "cp -a %(work)s/upper/. %(work)s/work/u && "
-               "mount -t overlay none -o lowerdir=/usr,upperdir=%(work)s/work/u,workdir=%(work)s/work/w /usr && "
-               "mkdir -p %(work)s/etc/spython %(work)s/var/log/spython && chmod 1777 %(work)s/var/log/spython && "
+    command = ("mount -t tmpfs none %(dir)s/layer && mkdir -p %(dir)s/layer/upper %(dir)s/layer/work && "
+               "cp -a %(dir)s/upper/. %(dir)s/layer/upper && "
+               "mount -t overlay none -o lowerdir=/usr,upperdir=%(dir)s/layer/upper,workdir=%(dir)s/layer/work /usr && "
+               "mkdir -p %(dir)s/etc/spython %(dir)s/var/log/spython && chmod 1777 %(dir)s/var/log/spython && "
                "mkdir -p /etc/spython /var/log/spython && "
-               "mount --bind %(work)s/etc/spython /etc/spython && "
-               "mount --bind %(work)s/var/log/spython /var/log/spython && "
+               "mount --bind %(dir)s/etc/spython /etc/spython && "
+               "mount --bind %(dir)s/var/log/spython /var/log/spython && "
                "echo 'log: {host: from-etc}' >/etc/spython/spython.yaml && "
-               "/usr/bin/spythonctl apply && exec /usr/bin/%(name)s %(work)s/a.py"
-               % {"work": work, "name": sp_one.spython.name})
+               "/usr/bin/spythonctl apply && exec /usr/bin/%(name)s %(dir)s/a.py"
+               % {"dir": work, "name": sp_one.spython.name})
     made = [p for p in (Path("/etc/spython"), Path("/var/log/spython")) if not p.exists()]
     try:
         found = harness.run(["unshare", "--mount", "sh", "-c", command], env=sp_one.env())
