@@ -37,6 +37,11 @@ static bool ends_with(const char *text, const char *end)
     return len >= end_len && memcmp(text + len - end_len, end, end_len) == 0;
 }
 
+bool verify_is_customize(const char *path)
+{
+    return ends_with(path, "/sitecustomize.py") || ends_with(path, "/usercustomize.py");
+}
+
 enum trust_kind verify_kind(const char *path, const void *data, size_t len)
 {
     if (ends_with(path, ".pyc"))
@@ -262,11 +267,6 @@ static unsigned executable_lines(const struct verify_file *file, bool all)
     return lines;
 }
 
-static bool is_customize(const char *path)
-{
-    return ends_with(path, "/sitecustomize.py") || ends_with(path, "/usercustomize.py");
-}
-
 /* Approved code may hook the start-up; other hooks must be those that were there when the
  * inventory was taken. */
 static bool is_known_hook(struct judgement *j)
@@ -295,13 +295,13 @@ static void write_startup_hook(struct judgement *j, struct verify_verdict *ret)
     bool known;
 
     if (j->policy->hooks == VERIFY_OFF || j->file->error ||
-        (j->file->kind != TRUST_PATH_FILE && j->file->kind != TRUST_SOURCE))
+        (j->file->kind != TRUST_PATH_FILE && !j->file->customizes))
         return;
     if (!j->path[0] && !find_path(j))
         return;
     lines = j->file->kind == TRUST_PATH_FILE
                 ? executable_lines(j->file, ends_with(j->path, ".start"))
-                : is_customize(j->path);
+                : 1;
     if (lines == 0)
         return;
     known = is_known_hook(j);

@@ -21,7 +21,8 @@ struct verify_file {
     const void *data; /* all of it */
     size_t len;
     enum trust_kind kind;
-    int error; /* errno; 0: it was read */
+    bool customizes; /* is asked for under a name that site.py imports, verify_is_customize() */
+    int error;       /* errno; 0: it was read */
 };
 
 struct verify_verdict {
@@ -29,6 +30,10 @@ struct verify_verdict {
     uint64_t seq;     /* of the record that says so */
     char reason[640]; /* one line for the developer; "" if there is nothing to say */
 };
+
+/* Is it, by the name that it is asked for, what site.py imports at start-up? A link's own name
+ * counts, not what it leads to. */
+bool verify_is_customize(const char *path);
 
 /* What a file is, from its name and its beginning. */
 enum trust_kind verify_kind(const char *path, const void *data, size_t len);

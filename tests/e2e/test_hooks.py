@@ -33,10 +33,10 @@ def noted(sp):
     return {h["path"] for h in listed(sp)["hooks"]}
 
 
-def start(venv, script):
+def start(venv, *argv):
     """Output, and the record of each hook of this environment."""
     venv.sp.clear_logs()
-    found = run([venv.spython, script], env=venv.sp.env())
+    found = run([venv.spython, *argv], env=venv.sp.env())
     records = {r["args"]["path"].rsplit("/", 1)[1]: r for r in events(venv.sp.records(), "spython.startup_hook")
                if str(venv.root) in r["args"]["path"]}
     return found, records
@@ -92,3 +92,27 @@ def test_strict_enforces(venv, script):
     write(venv.site / "zz.pth", HOOK % 2)
     found, records = start(venv, script)
     assert records["zz.pth"]["verdict"] == "deny" and b"2" not in found.out, found
+
+
+@pytest.mark.parametrize("linked", [False, True], ids=["file", "link"])
+def test_sitecustomize(sp, work, script, linked):
+    """A link counts by the name that site.py imports, wherever it leads."""
+    venv = Venv(sp, work / "srv" / "venv").adopt()
+    hook = venv.site / "sitecustomize.py"
+    if linked:
+        hook.symlink_to(write(work / "elsewhere.py", HOOK % 2))
+    else:
+        write(hook, HOOK % 2)
+    control = run([venv.python, "-B", script], env=sp.env())
+    found, records = start(venv, "-B", script)
+    assert found[:2] == control[:2]
+    if control.out == b"0\n":
+        assert not records  # the distribution's own comes first: this one is no hook
+        return
+    assert control.out == b"2\n"
+    record = records["sitecustomize.py"]
+    assert (record["level"], record["verdict"]) == ("high", "would-deny")
+    assert record["args"]["real_path"].endswith("/elsewhere.py" if linked else "/sitecustomize.py")
+    sp.apply("verify:\n  hooks: enforce\n")
+    found, records = start(venv, "-B", script)
+    assert records["sitecustomize.py"]["verdict"] == "deny" and b"2" not in found.out, found
