@@ -14,6 +14,7 @@
 static struct {
     uintptr_t start, end, data_end; /* behind data_end: what begins as zeroes */
 } image[4];
+static uintptr_t relro_start, relro_end; /* of the same object: read-only by now */
 static unsigned image_count;
 static _Atomic uintptr_t next_id;
 
@@ -34,6 +35,10 @@ static int find_image(struct dl_phdr_info *info, size_t size, void *data)
     if (!ours)
         return 0;
     for (int i = 0; i < info->dlpi_phnum && image_count < 4; i++) {
+        if (info->dlpi_phdr[i].p_type == PT_GNU_RELRO) {
+            relro_start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+            relro_end = relro_start + info->dlpi_phdr[i].p_memsz;
+        }
         if (info->dlpi_phdr[i].p_type != PT_LOAD || !(info->dlpi_phdr[i].p_flags & PF_W))
             continue;
         image[image_count].start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
@@ -49,9 +54,16 @@ void code_marks_init(void)
     /* PyLong_Type may have been copied into the executable (COPY relocation), a function cannot. */
     if (!dl_iterate_phdr(find_image, (void *)(uintptr_t)&PyCode_Addr2Line))
         image_count = 0;
-    /* Types, interned names and small integers lie there: a start writes to nearly every page. */
-    for (unsigned i = 0; i < image_count; i++)
-        prefault((void *)image[i].start, image[i].data_end - image[i].start);
+    /* Types, interned names and small integers lie there: a start writes to nearly every page. One
+     * page of the range that cannot be written, as RELRO leaves it, and nothing is done. */
+    for (unsigned i = 0; i < image_count; i++) {
+        uintptr_t from = image[i].start;
+
+        if (relro_start <= from && from < relro_end)
+            from = relro_end;
+        if (from < image[i].data_end)
+            prefault((void *)from, image[i].data_end - from);
+    }
 }
 
 static bool is_in_image(const void *p)

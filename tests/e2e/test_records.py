@@ -864,3 +864,34 @@ threads = [threading.Thread(target=work, args=(n,)) for n in (3, 7, 11, 50)]
     assert counts == sorted(counts)
     # The running count may lag by what a thread that is just ending has not added yet; this does not.
     assert one(events(records, "spython.stop"))["args"]["noise"] >= 1200
+
+
+def interpreter_data(run_it, script):
+    """KiB of the segment that holds the type of `int`: (all, present in this process alone)."""
+    done = run_it(script)
+    assert done.status == 0, done
+    size, present = map(int, done.out.split())
+    return size, present
+
+
+def test_interpreter_data_is_present(sp, work):
+    # One request at the start instead of hundreds of page faults. It fails as a whole where it
+    # meets a page that cannot be written, so what RELRO protects must be left out.
+    script = write(work / "data.py", r'''
+import re
+inside, found = False, {}
+for line in open("/proc/self/smaps"):
+    head = re.match(r"([0-9a-f]+)-([0-9a-f]+) (....) ", line)
+    if head:
+        start, end = (int(head[i], 16) for i in (1, 2))
+        inside = start <= id(int) < end
+    elif inside:
+        name, value = line.split(":", 1)
+        found[name] = value.split()[0]
+print(found["Size"], found["Private_Dirty"])
+''')
+    size, present = interpreter_data(sp.run, script)
+    assert present >= 0.98 * size, (present, size)
+    size, present = interpreter_data(lambda path: sp.run_python("-I", path), script)
+    # Before 3.11 there are no frozen modules in it, and relocation alone writes to all of it.
+    assert present < 0.98 * size or sp.version < (3, 11), "python3 does the same: nothing is shown"
