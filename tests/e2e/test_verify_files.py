@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verified loading: which file it is that counts, files that change meanwhile, older releases, start-up
 hooks, and why something was refused."""
+import base64
+import hashlib
 import json
 import mmap
 import os
@@ -328,3 +330,18 @@ def test_explain_owner_and_unlisted(sp_one, tree, work):
     harness.assert_refused(refused, harness.REFUSED)
     text = explain(sp, record_id(refused.err)).out.decode()
     assert "owner: rejected" in text and "mode 0666" in text and "let root own '%s'" % script in text
+
+
+def test_distribution_of_what_was_changed(sp_one, work, key):
+    """The record of a refused file has all that is known about it, the distribution it came with last."""
+    sp, tree = sp_one, Tree(work / "srv", key)
+    lib = tree.write("shop.py", mark())
+    main = tree.write("main.py", MAIN.replace("import lib", "import shop") % str(tree.root))
+    digest = base64.urlsafe_b64encode(hashlib.sha256(lib.read_bytes()).digest()).rstrip(b"=").decode()
+    tree.write("shop-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: shop\nVersion: 1.0\n")
+    tree.write("shop-1.0.dist-info/RECORD", "shop.py,sha256=%s,%d\n" % (digest, lib.stat().st_size))
+    tree.approve(sp)
+    assert_ran(sp, main)
+    flip(lib)
+    assert_not_run(sp, main, lib)
+    assert judged(sp, lib)[-1]["args"]["distribution"] == "shop 1.0"
