@@ -135,6 +135,7 @@ static void write_open_code(struct judgement *j, struct verify_verdict *ret)
 {
     bool trusted = !j->judged || j->result.trusted;
     const char *error = j->file->error ? strerrorname_np(j->file->error) : NULL;
+    const char *unknown = j->file->unknown ? j->file->unknown : "nobody can say which file it is";
 
     /* Nobody could say what is open, although policy wants it known: not approved. */
     if (!j->judged && !j->file->error && j->policy->mode != VERIFY_OFF)
@@ -148,13 +149,16 @@ static void write_open_code(struct judgement *j, struct verify_verdict *ret)
         evidence_add_digest(&j->args, &j->trust);
         evidence_add_text(&j->args, "real_path", j->path);
         evidence_add_result(&j->args, &j->result, "");
+    } else if (!trusted) {
+        evidence_add_text(&j->args, "kind", trust_kind_name(j->file->kind));
+        evidence_add_text(&j->args, "reason", unknown);
     }
     ret->seq = write_record(j, "spython.open_code", level_of(j, trusted), ret->verdict,
                             trusted ? NULL : RULE_CODE);
     count_verdict(ret->verdict);
     if (ret->verdict == VERDICT_DENY)
-        evidence_explain(RULE_CODE, j->judged ? "" : "nobody can say which file it is",
-                         evidence_deciding(&j->result), ret->seq, ret->reason, sizeof(ret->reason));
+        evidence_explain(RULE_CODE, j->judged ? "" : unknown, evidence_deciding(&j->result),
+                         ret->seq, ret->reason, sizeof(ret->reason));
 }
 
 /* How many bytes end a line at `p`, for some version of site.py: it reads with universal newlines,

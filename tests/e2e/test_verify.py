@@ -7,9 +7,9 @@ import zipfile
 import pytest
 
 import harness
-from harness import REFUSED, one, run, write
-from verified import (REFUSAL, Tree, assert_permission_error, assert_record, cached, compile_to,
-                      flip, judged, last_line, make_key, mark)
+from harness import REFUSED, events, one, run, write
+from verified import (REFUSAL, RULE, Tree, assert_permission_error, assert_record, cached, compile_to, explain,
+                      flip, judged, last_line, make_key, mark, record_id)
 
 
 def zip_of(path, name, text):
@@ -31,6 +31,8 @@ PROGRAMS = {
     "run_module": "import runpy; sys.path.insert(0, HERE); runpy.run_module('lib')",
     "source_loader": "import importlib.machinery as m, types; "
                      "m.SourceFileLoader('lib', HERE + '/lib.py').exec_module(types.ModuleType('lib'))",
+    "spec_from_file": "import importlib.util as u; s = u.spec_from_file_location('lib', HERE + '/lib.py'); "
+                      "s.loader.exec_module(u.module_from_spec(s))",
     "sourceless_loader": "import importlib.machinery as m, types; "
                          "m.SourcelessFileLoader('lib', HERE + '/lib.pyc').exec_module(types.ModuleType('lib'))",
     "zipimporter": "import zipimport; exec(zipimport.zipimporter(HERE + '/lib.zip').get_code('lib'))",
@@ -41,7 +43,25 @@ PROGRAMS = {
             "p = multiprocessing.get_context('fork').Process(target=child)\n"
             "p.start(); p.join(); sys.exit(p.exitcode)",
 }
-FILES = {"sourceless": "lib.pyc", "run_path_pyc": "lib.pyc", "sourceless_loader": "lib.pyc", "zip_import": "lib.zip",
+# The module that 3.12 has no more: with the file already open, as text or as data, or not.
+IMP = "import warnings; warnings.simplefilter('ignore'); import imp; "
+IMP_PROGRAMS = {
+    "imp_source": "imp.load_source('lib', HERE + '/lib.py')",
+    "imp_source_text": "imp.load_source('lib', HERE + '/lib.py', open(HERE + '/lib.py'))",
+    "imp_source_data": "imp.load_source('lib', HERE + '/lib.py', open(HERE + '/lib.py', 'rb'))",
+    "imp_compiled": "imp.load_compiled('lib', HERE + '/lib.pyc')",
+    "imp_compiled_data": "imp.load_compiled('lib', HERE + '/lib.pyc', open(HERE + '/lib.pyc', 'rb'))",
+    "imp_package": "imp.load_package('lib', HERE + '/lib')",
+    "imp_module": "imp.load_module('lib', *imp.find_module('lib', [HERE]))",
+    "imp_module_compiled": "imp.load_module('lib', *imp.find_module('lib', [HERE]))",
+    "imp_module_package": "imp.load_module('lib', *imp.find_module('lib', [HERE]))",
+    "imp_reload": "imp.reload(imp); imp.load_source('lib', HERE + '/lib.py', open(HERE + '/lib.py'))",
+    "imp_importer": "import pkgutil; pkgutil.ImpImporter(HERE).find_module('lib').load_module('lib')",
+}
+PROGRAMS.update({name: IMP + text for name, text in IMP_PROGRAMS.items()})
+FILES = {"imp_compiled": "lib.pyc", "imp_compiled_data": "lib.pyc", "imp_module_compiled": "lib.pyc",
+         "imp_package": "lib/__init__.py", "imp_module_package": "lib/__init__.py",
+         "sourceless": "lib.pyc", "run_path_pyc": "lib.pyc", "sourceless_loader": "lib.pyc", "zip_import": "lib.zip",
          "zipimporter": "lib.zip", "package": "pack/lib.py", "run_path_directory": "dir/__main__.py"}
 ENTRIES = ("script", "zipapp", "directory", "module")
 # zipimport turns the refusal into an error of its own, and the import system then asks other finders.
@@ -115,6 +135,8 @@ def gallery(prefix, minor, workspace, key, galleries):
 @pytest.mark.parametrize("name", [*ENTRIES, *PROGRAMS])
 def test_load_path(gallery, name):
     enforcing, auditing = gallery.enforcing, gallery.auditing
+    if name in IMP_PROGRAMS and enforcing.version >= (3, 12):
+        return
     victim = gallery.victim(name)
     before = victim.read_bytes()
     for sp in (enforcing, auditing):
@@ -153,6 +175,53 @@ def assert_told(refused, name, victim):
         assert refused.status == 1 and re.search(rb"PermissionError: .*" + REFUSAL, refused.err), refused.err
     else:
         assert_permission_error(refused, victim)
+
+
+OTHER = """import sys
+%s
+class Forged:
+    mode, closed = "rb", False
+    def __enter__(self): return self
+    def __exit__(self, *args): pass
+    def read(self): return b"print('mark B')"
+there = %r
+imp.load_source("lib", there + "/lib.py", %s)
+"""
+
+
+@pytest.mark.parametrize("given", ["open(there + '/lib.txt', 'rb')", "Forged()", "open(there + '/empty', 'rb')"])
+@pytest.mark.parametrize("name", ["lib.py", "gone.py"])
+def test_imp_gets_another_file(sp, work, key, given, name):
+    """It is told an approved file's name, or none that is there, and gets other bytes to read."""
+    if sp.version >= (3, 12):
+        return
+    tree = Tree(work / "srv", key)
+    main = tree.write("main.py", (OTHER % (IMP, str(tree.root), given)).replace("/lib.py", "/" + name))
+    lib = tree.write("lib.py", mark())
+    tree.approve(sp)
+    tree.write("lib.txt", mark("B"))
+    tree.write("empty", "")
+    ran = b"" if "empty" in given else b"mark B\n"
+    assert sp.run_python("-B", main)[:3] == (0, ran, b"")
+    refused = sp.run("-B", main)
+    assert (refused.status, refused.out) == (1, b""), refused
+    if name == "lib.py":
+        assert re.match(rb"PermissionError: .*refused by rule %s: its bytes are not those of the file " % RULE.encode(),
+                        last_line(refused)), refused.err
+        told = explain(sp, record_id(refused.err)).out.decode()
+        assert "its bytes are not those of the file" in told and "To allow it: let the program load" in told
+        assert [r["verdict"] for r in judged(sp, lib)] == ["allow"]
+    else:
+        assert last_line(refused).startswith(b"FileNotFoundError: ")
+    sp.apply(tree.policy("audit"))
+    sp.clear_logs()
+    assert sp.run("-B", main)[:3] == (0, ran, b"")
+    record = events(sp.records(), "spython.open_code")[-1]
+    assert (record["verdict"], record["rules"]) == ("would-deny", [RULE])
+    sp.apply("")
+    sp.clear_logs()
+    assert sp.run("-B", main)[:3] == (0, ran, b"")
+    assert {r["verdict"] for r in events(sp.records(), "spython.open_code")} == {"allow"}
 
 
 MAIN = "import sys\nsys.path.insert(0, %r)\nimport lib\n"
