@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "cpython/places.h"
+#include "cpython/refusals.h"
 #include "cpython/values.h"
 #include "cpython/verify.h"
 
@@ -156,18 +157,6 @@ static void judge(struct thread_context *context, const char *path, PyObject *na
     verify_code(file, &record, ret);
 }
 
-static PyObject *refuse(PyObject *path, const struct verify_verdict *verdict)
-{
-    PyObject *error =
-        PyObject_CallFunction(PyExc_PermissionError, "isO", EACCES, verdict->reason, path);
-
-    if (error) {
-        PyErr_SetObject(PyExc_PermissionError, error);
-        Py_DECREF(error);
-    }
-    return NULL;
-}
-
 /* What happens without us: under observe nothing changes, not even for what is no regular file. */
 static PyObject *open_plainly(PyObject *path)
 {
@@ -204,7 +193,8 @@ PyObject *gate_open_code(PyObject *path, void *user_data)
     }
     if (verdict.verdict == VERDICT_DENY) {
         Py_DECREF(bytes);
-        return refuse(path, &verdict);
+        refusals_raise(path, file.kind, &verdict);
+        return NULL;
     }
     if (context)
         remember(context, bytes);
@@ -227,7 +217,8 @@ static PyObject *admit_unknown(PyObject *path, PyObject *data)
     if (verdict.verdict != VERDICT_DENY)
         return data;
     Py_DECREF(data);
-    return refuse(path, &verdict);
+    refusals_raise(path, file.kind, &verdict);
+    return NULL;
 }
 
 /* What the gate hands out for `path`; NULL with an error set. */

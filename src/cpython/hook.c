@@ -21,7 +21,7 @@
 
 static int event_claim, event_import, event_compile, event_exec, event_addaudithook,
     event_find_class, event_dlopen;
-static bool wraps_done;
+static bool wraps_done, main_started;
 
 /* Whether a denial's allow-list admits this event. */
 static bool is_allowed(const struct policy_denial *denial, int event, const struct value *args,
@@ -226,5 +226,11 @@ int hook_install(void)
 
 void hook_main_starts(void)
 {
+    main_started = true;
     wraps_done = true; /* what is not wrapped by now will not be */
+}
+
+bool hook_main_has_started(void)
+{
+    return main_started;
 }

@@ -15,5 +15,6 @@ int hook_install(void);
 
 /* Initialisation is over: the program's own code runs from now on. */
 void hook_main_starts(void);
+bool hook_main_has_started(void);
 
 #endif

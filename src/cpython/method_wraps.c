@@ -6,6 +6,7 @@
 #include "cpython/gate.h"
 #include "cpython/loaders.h"
 #include "cpython/native_error.h"
+#include "cpython/refusals.h"
 
 /* The shapes of C functions that we wrap (METH_* flags). */
 typedef PyObject *(*fast_function)(PyObject *self, PyObject *const *args, Py_ssize_t count);
@@ -247,6 +248,9 @@ static bool approve_importlib(struct thread_context *context)
     code_mark_approve_module(context, module_dict("_frozen_importlib"));
     code_mark_approve_module(context, external);
     loaders_mend_sourceless(external);
+    if (recorder.settings->verify.mode == VERIFY_ENFORCE ||
+        recorder.settings->verify.hooks == VERIFY_ENFORCE)
+        refusals_watch_imports(module_dict("_frozen_importlib"));
     PyErr_Clear();
     return true;
 }
