@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "cpython/frames.h"
 #include "cpython/hook.h"
+#include "cpython/values.h"
 
 #define MAX_KEPT 8 /* what comes later is counted */
 
@@ -127,6 +128,14 @@ void refusals_raise(PyObject *path, enum trust_kind kind, const struct verify_ve
         tell_terminal(path, verdict->reason);
     if (!is_archive || !raise_zip_error(path, verdict->reason))
         raise_permission_error(path, verdict->reason);
+}
+
+const char *refusals_reason(const struct value *path, const char *otherwise)
+{
+    for (unsigned i = 0; i < MAX_KEPT; i++)
+        if (atomic_load(&kept[i].ready) && values_equal_text(path, kept[i].path))
+            return kept[i].reason;
+    return otherwise;
 }
 
 /* Whether `entry`, of sys.path, is this archive or a directory in it. */

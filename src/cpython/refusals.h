@@ -17,6 +17,9 @@
  */
 void refusals_raise(PyObject *path, enum trust_kind kind, const struct verify_verdict *verdict);
 
+/* Why the file of this name was refused, or `otherwise`. */
+const char *refusals_reason(const struct value *path, const char *otherwise);
+
 /* Has importlib ask here when it finds no module; `bootstrap` is the dictionary of
  * _frozen_importlib. GIL held; leaves no error set. */
 void refusals_watch_imports(PyObject *bootstrap);

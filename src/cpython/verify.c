@@ -10,7 +10,6 @@
 #include "cpython/evidence.h"
 #include "cpython/hashing.h"
 
-#define RULE_CODE "spython-unapproved-code"
 #define RULE_HOOK "spython-startup-hook"
 
 /* One file on its way. */

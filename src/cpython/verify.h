@@ -13,6 +13,8 @@
 #include "cpython/recorder.h"
 #include "trust/trust.h"
 
+#define RULE_CODE "spython-unapproved-code"
+
 /* A file that was opened to be executed. */
 struct verify_file {
     struct value name; /* as it was asked for */

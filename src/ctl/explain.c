@@ -67,6 +67,10 @@ static char *advise_code(const json_t *record)
     CLEANUP_FREE char *source = argument(record, "source");
     const char *where = root[0] ? root : "the root that it is in";
 
+    if (strcmp(json_member(record, "event"), "cpython.run_file") == 0)
+        return must_format(
+            "run it without -i and -x; if it is an archive, let a verifier trust it (its "
+            "own record, spython.open_code, says what is missing)");
     if (!path[0] && strcmp(json_member(record, "event"), "spython.open_code") == 0) {
         CLEANUP_FREE char *name = argument(record, "path");
 

@@ -2,6 +2,7 @@
 """Each way by which CPython gets code from a file: approved code runs; one changed byte is refused under
 enforce; under audit it runs and is reported; plain python3 runs it in any case."""
 import re
+import subprocess
 import zipfile
 
 import pytest
@@ -18,6 +19,9 @@ def zip_of(path, name, text):
         archive.writestr(name, text)
     return path
 
+
+REFUSED_BY_NAME = (rb"refused by rule spython-unapproved-code: [^\n]+ "
+                   rb"\(record ([0-9a-f]{16}-[0-9]+); spythonctl explain \1\)")
 
 # What each program does besides `import sys`; the changed file is beside it.
 PROGRAMS = {
@@ -67,7 +71,7 @@ ENTRIES = ("script", "zipapp", "directory", "module")
 # zipimport turns the refusal into an error of its own, and the import system then asks other finders.
 SWALLOWED = {"zip_import": rb"ModuleNotFoundError: No module named 'lib' \('[^']+/lib\.zip' was " + REFUSAL + rb"\)",
              "zipimporter": rb"zipimport\.ZipImportError: can't open Zip file: '[^']+/lib\.zip': " + REFUSAL,
-             "zipapp": rb"SyntaxError: .*"}
+             "zipapp": rb"PermissionError: " + REFUSAL}
 
 
 class Gallery:
@@ -175,6 +179,31 @@ def assert_told(refused, name, victim):
         assert refused.status == 1 and re.search(rb"PermissionError: .*" + REFUSAL, refused.err), refused.err
     else:
         assert_permission_error(refused, victim)
+
+
+@pytest.mark.parametrize("argv", [["-i"], ["-x"], []], ids=["interactive", "first_line_skipped", "no_archive"])
+def test_script_that_cpython_opens_by_name(sp, work, argv):
+    """Nobody can judge what CPython opens once more: with -i and -x, and if what looks like an archive, for
+    which the policy lets it look itself, is none."""
+    script = write(work / "app.py", "\nprint('mark B')\n%s" % ("" if argv else "#PK\5\6\n"), 0o666)
+    sp.apply("verify: {mode: enforce}\nentry: {allow: [zip, options]}\n")
+    quiet = {"stdin": subprocess.DEVNULL}
+    assert sp.run_python("-B", *argv, script, **quiet)[:2] == (0, b"mark B\n")
+    refused = sp.run("-B", *argv, script, **quiet)
+    assert b"mark B" not in refused.out and re.search(rb"PermissionError: " + REFUSED_BY_NAME, refused.err), refused
+    record = one(events(sp.records(), "cpython.run_file"))
+    assert (record["verdict"], record["rules"], record["level"]) == ("deny", [RULE], "high")
+    assert b"run it without -i and -x" in explain(sp, record["id"]).out
+    script.chmod(0o644)  # approved or not: nobody knows what it would find
+    assert b"mark B" not in sp.run("-B", *argv, script, **quiet).out
+    if not argv:
+        script.write_text("print('mark A')\n")
+        assert sp.run("-B", script)[:3] == (0, b"mark A\n", b"")
+    sp.apply("verify: {mode: audit}\nentry: {allow: [zip, options]}\n")
+    sp.clear_logs()
+    assert sp.run("-B", *argv, script, **quiet).status == 0
+    if argv:
+        assert one(events(sp.records(), "cpython.run_file"))["verdict"] == "would-deny"
 
 
 OTHER = """import sys
