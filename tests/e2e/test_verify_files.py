@@ -17,6 +17,7 @@ from harness import events, one, run, write
 from verified import (HOOK_RULE, Tree, assert_permission_error, explain, flip, judged, make_key, mark, record_id,
                       sha256)
 
+NOBODY = 65534
 MAIN = "import sys\nsys.path.insert(0, %r)\nimport lib\n"
 
 
@@ -311,6 +312,29 @@ def test_explain(sp_one, tree):
     log.write_bytes(b'{"id":"%s", torn\n\xff\0\n' % wanted.encode() + log.read_bytes() + b'{"v":1,"id":"')
     assert explain(sp, wanted).out == found.out
     assert explain(sp, wanted, "--log", log).out == found.out
+
+
+def test_explain_goes_past_what_cannot_be_read(sp_one, tree, work):
+    """Logs of other users lie in the same directory; a sink's directory may be closed altogether."""
+    if os.geteuid() != 0:
+        harness.unavailable("becoming another user needs root")
+    sp, closed = sp_one, work / "closed"
+    flip(tree.lib)
+    closed.mkdir(mode=0o700)
+    wanted = record_id(assert_not_run(sp, tree.main).err)
+    sp.apply(tree.policy(more="log:\n  sinks:\n    - {type: file, path: %s/}\n    - {type: file}\n" % closed))
+    mine = one([p for p in sp.logs() if wanted.split("-")[0] in p.name])
+    os.chown(mine, NOBODY, NOBODY)
+    for i in range(16):  # wherever readdir() has them: before it, and after
+        write(sp.log / ("shared-%d.jsonl" % i), "", 0o600)
+        write(sp.log / ("spython-%d-%s.jsonl" % (i, wanted.split("-")[0])), "", 0o600)
+    asked = {"env": sp.env(), "user": NOBODY, "group": NOBODY, "extra_groups": []}
+    found = run([sp.ctl, "explain", wanted], **asked)
+    assert found.status == 0 and b"To allow it: put the file back" in found.out and found.err == b"", found
+    found = run([sp.ctl, "explain", "0123456789abcdef-1"], **asked)
+    assert found.status != 0 and b"in none of the logs that can be read; '" in found.err, found
+    assert b"Permission denied" in found.err and len(found.err.splitlines()) == 1
+    assert b"is in none of the logs here" in sp.spythonctl("explain", "0123456789abcdef-1").err
 
 
 @pytest.mark.parametrize("wanted, reason", [("0123456789abcdef-1", b"in none of the logs"), ("x", b"not the id"),
