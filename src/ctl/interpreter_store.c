@@ -221,6 +221,24 @@ void interpreter_check(const struct ctl *ctl, struct interpreter *in)
         (void)check_parts(ctl, in); /* the verdict is in `in` */
 }
 
+int interpreter_need(const struct ctl *ctl, const char *minor, const char *directory,
+                     struct interpreter *ret, struct problem *problem)
+{
+    memset(ret, 0, sizeof(*ret));
+    (void)snprintf(ret->minor, sizeof(ret->minor), "%s", minor);
+    interpreter_check(ctl, ret);
+    if (!ret->is_registered) {
+        problem_set(problem, UNFIT, "needs Python %s, for which no interpreter is registered",
+                    minor);
+        return problem_todo(problem, "spythonctl interpreter add %s/python%s", directory, minor);
+    }
+    if (ret->state == INTERPRETER_OK || ret->state == INTERPRETER_COPIED)
+        return 0;
+    problem_set(problem, UNFIT, "the interpreter of Python %s is %s", minor,
+                interpreter_state_name(ret->state));
+    return problem_todo(problem, "see spythonctl interpreter check");
+}
+
 static int by_minor(const void *a, const void *b)
 {
     const struct interpreter *left = a, *right = b;
