@@ -149,7 +149,7 @@ static void judge(struct thread_context *context, const char *path, PyObject *na
         file->len = (size_t)PyBytes_GET_SIZE(bytes);
     }
     file->kind = verify_kind(path, file->data, file->len);
-    file->customizes = file->kind == TRUST_SOURCE && verify_is_customize(path);
+    file->hook = hook_name_form(path);
     record.at.len = record.in.len = 0;
     record.stack_count = 0;
     if (context)

@@ -31,11 +31,6 @@ static bool ends_with(const char *text, const char *end)
     return len >= end_len && memcmp(text + len - end_len, end, end_len) == 0;
 }
 
-bool verify_is_customize(const char *path)
-{
-    return ends_with(path, "/sitecustomize.py") || ends_with(path, "/usercustomize.py");
-}
-
 enum trust_kind verify_kind(const char *path, const void *data, size_t len)
 {
     if (ends_with(path, ".pyc"))
@@ -221,6 +216,16 @@ static bool is_known_hook(struct judgement *j)
     return memcmp(digest, hook->digest, sizeof(digest)) == 0;
 }
 
+/* As level_of(): instead of a cache that is refused its source is used, which is judged by itself.
+ */
+static enum level hook_level(const struct judgement *j, bool known)
+{
+    if (known)
+        return LEVEL_LOW;
+    return j->file->hook == HOOK_CACHE && j->policy->hooks == VERIFY_ENFORCE ? LEVEL_MEDIUM
+                                                                             : LEVEL_HIGH;
+}
+
 static void write_startup_hook(struct judgement *j, struct verify_verdict *ret)
 {
     enum verdict verdict;
@@ -228,7 +233,7 @@ static void write_startup_hook(struct judgement *j, struct verify_verdict *ret)
     bool known;
 
     if (j->policy->hooks == VERIFY_OFF || j->file->error ||
-        (j->file->kind != TRUST_PATH_FILE && !j->file->customizes))
+        (j->file->kind != TRUST_PATH_FILE && j->file->hook == HOOK_NONE))
         return;
     if (!j->path[0] && !find_path(j))
         return;
@@ -244,7 +249,7 @@ static void write_startup_hook(struct judgement *j, struct verify_verdict *ret)
     evidence_add_text(&j->args, "real_path", j->path);
     evidence_add(&j->args, "lines", value_int(lines));
     evidence_add(&j->args, "known", (struct value){.kind = VALUE_BOOL, .i = known});
-    ret->seq = write_record(j, "spython.startup_hook", known ? LEVEL_LOW : LEVEL_HIGH, verdict,
+    ret->seq = write_record(j, "spython.startup_hook", hook_level(j, known), verdict,
                             known ? NULL : RULE_HOOK);
     count_verdict(verdict);
     ret->verdict = verdict;

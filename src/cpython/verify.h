@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "cpython/recorder.h"
+#include "trust/hook_name.h"
 #include "trust/trust.h"
 
 #define RULE_CODE "spython-unapproved-code"
@@ -23,7 +24,7 @@ struct verify_file {
     const void *data; /* all of it */
     size_t len;
     enum trust_kind kind;
-    bool customizes;     /* is asked for under a name that site.py imports, verify_is_customize() */
+    enum hook_form hook; /* by the name that it is asked for under */
     int error;           /* errno; 0: it was read */
     const char *unknown; /* why nobody can say where the bytes come from; then fd is -1. NULL: it is
                           * known */
@@ -34,10 +35,6 @@ struct verify_verdict {
     uint64_t seq;     /* of the record that says so */
     char reason[640]; /* one line for the developer; "" if there is nothing to say */
 };
-
-/* Is it, by the name that it is asked for, what site.py imports at start-up? A link's own name
- * counts, not what it leads to. */
-bool verify_is_customize(const char *path);
 
 /* What a file is, from its name and its beginning. */
 enum trust_kind verify_kind(const char *path, const void *data, size_t len);

@@ -14,6 +14,7 @@
 #include "ctl/interpreter.h"
 #include "ctl/output.h"
 #include "ctl/tree.h"
+#include "trust/hook_name.h"
 
 #define LIST_MAX ((size_t)64 << 20)
 #define HOOK_MAX ((size_t)16 << 20) /* bytes of one hook */
@@ -87,6 +88,12 @@ static int by_path(const void *a, const void *b)
     return strcmp(((const struct hook *)a)->path, ((const struct hook *)b)->path);
 }
 
+static void sort(struct hook_list *list)
+{
+    if (list->count > 0)
+        qsort(list->items, list->count, sizeof(*list->items), by_path);
+}
+
 static char *list_path(const struct ctl *ctl)
 {
     return must_format("%s/hooks.list", ctl->etc);
@@ -116,8 +123,7 @@ int hook_list_read(const struct ctl *ctl, struct hook_list *ret, bool *ret_exist
         if (strlen(line) > 66 && line[64] == ' ' && line[65] == ' ' && line[66] == '/')
             add_hook(ret, line + 66, line);
     }
-    if (ret->count > 0)
-        qsort(ret->items, ret->count, sizeof(*ret->items), by_path);
+    sort(ret);
     return 0;
 }
 
@@ -154,30 +160,54 @@ static int look_at(struct hook_list *list, const char *path, struct problem *pro
     return 0;
 }
 
-static int look_into(struct hook_list *list, const char *place, struct problem *problem)
+/* Where hooks lie, from a place on. */
+static const char *const below[] = {
+    "",
+    "/__pycache__",
+    "/sitecustomize",
+    "/sitecustomize/__pycache__",
+    "/usercustomize",
+    "/usercustomize/__pycache__",
+};
+
+/* Whether a file of this path may be a start-up hook. Caches are looked at one by one, because the
+ * interpreter runs what is in them and not what is in their source. */
+static bool is_hook_name(const char *path, bool in_place)
 {
-    static const char *const packages[] = {"sitecustomize/__init__.py",
-                                           "usercustomize/__init__.py"};
-    DIR *dir = opendir(place);
+    enum hook_form form = hook_name_form(path);
+
+    return form == HOOK_SOURCE || form == HOOK_CACHE || form == HOOK_SOURCELESS ||
+           (in_place && (ends_with(path, ".pth") || ends_with(path, ".start")));
+}
+
+static int look_into_directory(struct hook_list *list, const char *path, bool is_place,
+                               struct problem *problem)
+{
+    DIR *dir = opendir(path);
     int r = 0;
 
+    if (!dir && !is_place && (errno == ENOENT || errno == ENOTDIR))
+        return 0;
     if (!dir)
-        return problem_set(problem, -errno, "cannot open '%s': %s", safe(place), strerror(errno));
+        return problem_set(problem, -errno, "cannot open '%s': %s", safe(path), strerror(errno));
     for (const struct dirent *entry; r == 0 && (entry = readdir(dir)) != NULL;) {
-        const char *name = entry->d_name;
+        CLEANUP_FREE char *file = must_format("%s/%s", path, entry->d_name);
 
-        if (ends_with(name, ".pth") || ends_with(name, ".start") ||
-            strcmp(name, "sitecustomize.py") == 0 || strcmp(name, "usercustomize.py") == 0) {
-            CLEANUP_FREE char *path = must_format("%s/%s", place, name);
-
-            r = look_at(list, path, problem);
-        }
+        if (is_hook_name(file, is_place))
+            r = look_at(list, file, problem);
     }
     (void)closedir(dir);
-    for (size_t i = 0; r == 0 && i < 2; i++) {
-        CLEANUP_FREE char *path = must_format("%s/%s", place, packages[i]);
+    return r;
+}
 
-        r = look_at(list, path, problem);
+static int look_into(struct hook_list *list, const char *place, struct problem *problem)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < sizeof(below) / sizeof(below[0]); i++) {
+        CLEANUP_FREE char *path = must_format("%s%s", place, below[i]);
+
+        r = look_into_directory(list, path, i == 0, problem);
     }
     return r;
 }
@@ -186,10 +216,16 @@ static bool is_below(const char *path, const struct hook_places *places)
 {
     for (size_t i = 0; i < places->count; i++) {
         size_t len = strlen(places->items[i]);
+        const char *rest, *slash;
 
-        if (strncmp(path, places->items[i], len) == 0 && path[len] == '/' &&
-            (!strchr(path + len + 1, '/') || ends_with(path, "customize/__init__.py")))
-            return true;
+        if (strncmp(path, places->items[i], len) != 0 || path[len] != '/')
+            continue;
+        rest = path + len;
+        slash = strrchr(rest, '/');
+        for (size_t k = 0; k < sizeof(below) / sizeof(below[0]); k++)
+            if (strlen(below[k]) == (size_t)(slash - rest) &&
+                memcmp(below[k], rest, (size_t)(slash - rest)) == 0)
+                return true;
     }
     return false;
 }
@@ -242,21 +278,27 @@ static int write_list(const struct ctl *ctl, const struct hook_list *list, struc
 
 int hook_list_take(const struct ctl *ctl, const struct hook_places *places, struct problem *problem)
 {
-    struct hook_list before = {.count = 0}, after = {.count = 0};
+    struct hook_list before = {.count = 0}, found = {.count = 0}, after = {.count = 0};
     int r = hook_list_read(ctl, &before, NULL, problem);
 
-    for (size_t i = 0; r == 0 && i < before.count; i++)
-        if (!is_below(before.items[i].path, places))
-            add_hook(&after, before.items[i].path, before.items[i].digest);
     for (size_t i = 0; r == 0 && i < places->count; i++)
-        r = look_into(&after, places->items[i], problem);
-    if (after.count > 0)
-        qsort(after.items, after.count, sizeof(*after.items), by_path);
+        r = look_into(&found, places->items[i], problem);
+    sort(&found);
+    /* Links lead several times to one file, and earlier lists may have it twice. */
+    for (size_t i = 0; r == 0 && i < found.count; i++)
+        if (i == 0 || strcmp(found.items[i].path, found.items[i - 1].path) != 0)
+            add_hook(&after, found.items[i].path, found.items[i].digest);
+    for (size_t i = 0; r == 0 && i < before.count; i++)
+        if (!is_below(before.items[i].path, places) && !find(&found, before.items[i].path) &&
+            (i == 0 || strcmp(before.items[i].path, before.items[i - 1].path) != 0))
+            add_hook(&after, before.items[i].path, before.items[i].digest);
+    sort(&after);
     if (r == 0)
         r = write_list(ctl, &after, problem);
     if (r == 0)
         print_changes(&before, &after);
     hook_list_done(&before);
+    hook_list_done(&found);
     hook_list_done(&after);
     return r;
 }

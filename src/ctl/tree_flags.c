@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ctl/tree.h"
+#include "trust/hook_name.h"
 
 static bool ends_with(const char *text, const char *tail)
 {
@@ -36,34 +37,15 @@ bool tree_source_of_bytecode(const char *path, char source[PATH_MAX])
     return true;
 }
 
-/* site.py imports these two by name, whatever they are: source, package, extension module. */
-static bool is_customize(const char *path)
-{
-    static const char *const names[] = {"sitecustomize", "usercustomize"};
-    const char *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path;
-
-    for (size_t i = 0; i < 2; i++) {
-        size_t len = strlen(names[i]);
-
-        if (strncmp(name, names[i], len) == 0 && name[len] == '.')
-            return true;
-        /* .../sitecustomize/__init__.py */
-        if (slash && (size_t)(slash - path) >= len && strncmp(slash - len, names[i], len) == 0 &&
-            ((size_t)(slash - path) == len || slash[-(long)len - 1] == '/') &&
-            strncmp(name, "__init__.", 9) == 0)
-            return true;
-    }
-    return false;
-}
-
 uint32_t tree_flags_of_name(const char *path)
 {
+    enum hook_form form = hook_name_form(path);
     uint32_t flags = 0;
 
     if (ends_with(path, ".pyc"))
         flags |= MANIFEST_BYTECODE;
-    if (ends_with(path, ".start") || is_customize(path))
+    /* A cache is its source once more. */
+    if (ends_with(path, ".start") || (form != HOOK_NONE && form != HOOK_CACHE))
         flags |= MANIFEST_HOOK;
     return flags;
 }

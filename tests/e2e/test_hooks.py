@@ -10,6 +10,7 @@ import pytest
 
 from harness import events, run, write
 from test_venv import Venv
+from verified import cached, compile_to, sha256
 
 HOOK = "import sys; sys.marked = %d\n"
 
@@ -170,3 +171,100 @@ def test_refused_path_file_is_told(sp, work):
     assert re.fullmatch(rb"spython: '[^']+/adds\.pth': refused by rule spython-startup-hook: [^\n]+\n", shown), shown
     assert sp.spythonctl("hooks", "take").status == 0
     assert run([venv.spython, "-B", script], env=sp.env())[:3] == (0, b"found\n", b"")
+
+
+def distribution_has(sp):
+    """Whether the interpreter has a sitecustomize of its own, which comes first."""
+    found = sp.run_python("-c", "import sitecustomize; print(sitecustomize.__file__)")
+    return found.status == 0
+
+
+def by_path(sp):
+    return {r["args"]["path"]: r for r in events(sp.records(), "spython.startup_hook")}
+
+
+FORMS = ["cache", "package_cache", "sourceless", "package_sourceless"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ["sitecustomize", "usercustomize"])
+def test_bytecode_of_customize(sp, work, script, name, form):
+    """Bytecode that site.py's import finds is a start-up hook: refused unless it is known, and then the source
+    is used, which has a record of its own."""
+    if distribution_has(sp) and name == "sitecustomize":
+        return  # the other name says the same there
+    # Without them usercustomize is not imported.
+    venv = Venv(sp, work / "srv" / "venv", "--system-site-packages").adopt()
+    lib = venv.site / name / "__init__.py" if "package" in form else venv.site / (name + ".py")
+    write(lib, HOOK % 1)
+    assert sp.spythonctl("hooks", "take").status == 0
+    planted = write(work / "planted.py", HOOK % 2)
+    os.utime(planted, ns=(lib.stat().st_atime_ns, lib.stat().st_mtime_ns))
+    target = lib.with_suffix(".pyc") if "sourceless" in form else cached(sp, lib)
+    compile_to(sp, planted, target, "unchecked-hash")
+    if "sourceless" in form:
+        lib.unlink()
+    assert run([venv.python, "-B", script], env=sp.env())[:3] == (0, b"2\n", b"")  # the control
+
+    def start():
+        sp.clear_logs()
+        found = run([venv.spython, "-B", script], env=sp.env())
+        return found, {p: r for p, r in by_path(sp).items() if str(venv.root) in p}
+
+    entry = "entry: {allow: [user_site]}\n"
+    sp.apply(entry + "verify: {hooks: audit}\n")
+    found, records = start()
+    assert found[:3] == (0, b"2\n", b"")
+    assert set(records) == {str(target)}
+    record = records[str(target)]
+    assert (record["level"], record["verdict"], record["args"]["known"]) == ("high", "would-deny", False)
+
+    sp.apply(entry + "verify: {hooks: enforce}\n")
+    found, records = start()
+    if "sourceless" in form:
+        assert found.status == 0 and found.out == b"0\n" and found.err.startswith(b"Error in " + name.encode()), found
+        assert set(records) == {str(target)} and records[str(target)]["level"] == "high"
+    else:
+        assert found[:3] == (0, b"1\n", b"")
+        assert set(records) == {str(target), str(lib)}
+        assert (records[str(lib)]["level"], records[str(lib)]["verdict"]) == ("low", "allow")
+        assert records[str(target)]["level"] == "medium"
+    assert (records[str(target)]["verdict"], records[str(target)]["rules"]) == ("deny", ["spython-startup-hook"])
+
+    taken = sp.spythonctl("hooks", "take")
+    assert taken.status == 0 and str(target).encode() in taken.out, taken
+    found, records = start()
+    assert found[:3] == (0, b"2\n", b"")
+    assert {(p, r["level"], r["verdict"]) for p, r in records.items()} == {(str(target), "low", "allow")}
+    target.unlink()
+    assert str(target).encode() in sp.spythonctl("hooks", "take").out  # gone
+    assert str(target) not in noted(sp)
+
+
+def test_hooks_of_the_interpreter(sp, script):
+    """Those that came with it: one record for each, low once they were looked at, whatever the mode."""
+    assert sp.spythonctl("hooks", "take").status == 0
+    control = sp.run_python("-B", script)
+    for mode in ("audit", "enforce"):
+        sp.apply("verify: {hooks: %s}\n" % mode)
+        sp.clear_logs()
+        found = sp.run("-B", script)
+        assert found[:3] == control[:3]
+        records = events(sp.records(), "spython.startup_hook")
+        assert {(r["level"], r["verdict"]) for r in records} <= {("low", "allow")}
+        assert len(records) == len(by_path(sp))
+        customize = [r for r in records if "customize" in r["args"]["path"]]
+        assert len(customize) == (1 if distribution_has(sp) else 0)
+
+
+def test_inventory_has_each_path_once(sp_one, work):
+    """A link's target lies anywhere, and may be what another link leads to; changed, its digest is the new one."""
+    venv = Venv(sp_one, work / "srv" / "venv").adopt()
+    there = write(work / "shared.pth", HOOK % 1)
+    for name in ("a.pth", "b.pth"):
+        (venv.site / name).symlink_to(there)
+    for number in (1, 2, 2):
+        write(there, HOOK % number)
+        assert sp_one.spythonctl("hooks", "take").status == 0
+        found = [h for h in listed(sp_one)["hooks"] if h["path"] == str(there)]
+        assert [h["sha256"] for h in found] == [sha256(there.read_bytes())]
