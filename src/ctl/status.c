@@ -236,6 +236,20 @@ static const char *compare_sources(const struct ctl *ctl, const struct policy *p
     return "unknown";
 }
 
+/* Without an inventory all start-up hooks are unknown ones, the distribution's own as well. */
+static void check_hooks(const struct ctl *ctl, const struct policy *policy, json_t *problems)
+{
+    CLEANUP_FREE char *path = must_format("%s/hooks.list", ctl->etc);
+    bool enforced = policy->host->verify.hooks == VERIFY_ENFORCE;
+
+    for (uint32_t i = 0; i < policy->app_count; i++)
+        enforced |= policy->apps[i].verify.hooks == VERIFY_ENFORCE;
+    if (enforced && access(path, F_OK) < 0)
+        add_text_problem(problems, "hooks.list",
+                         "start-up hooks are enforced, and no inventory was taken: all are refused",
+                         "spythonctl hooks take");
+}
+
 static json_t *collect_policy(const struct ctl *ctl, json_t *apps, json_t *problems)
 {
     json_t *object = json_object();
@@ -260,6 +274,7 @@ static json_t *collect_policy(const struct ctl *ctl, json_t *apps, json_t *probl
     json_object_set_new(object, "profile", json_text(profile_name(policy.host->profile)));
     json_object_set_new(object, "sources",
                         json_string(compare_sources(ctl, &policy, built_in, problems)));
+    check_hooks(ctl, &policy, problems);
     json_array_append_new(apps, app_json(ctl, policy.host, problems));
     for (uint32_t i = 0; i < policy.app_count; i++)
         json_array_append_new(apps, app_json(ctl, &policy.apps[i], problems));

@@ -857,6 +857,7 @@ STATUS_DEFECTS = {
     "no default": lambda sp: (sp.root / "bin/spython").unlink(),
     "not applied": lambda sp: write(sp.etc / "spython.yaml", "profile: observe\n"),
     "wrong sources": lambda sp: write(sp.etc / "spython.yaml", "nonsense\n"),
+    "no inventory": lambda sp: apply(sp, "profile: strict\n"),
     "damaged policy": lambda sp: sp.policy_bin.write_bytes(b""),
     "open policy": lambda sp: sp.policy_bin.chmod(0o666),
     "no log directory": lambda sp: shutil.rmtree(sp.log),
