@@ -228,6 +228,8 @@ static int audit_hook(const char *name, PyObject *args, void *user_data)
     context->busy = true;
     if (__builtin_expect(!wraps_done, 0) && event == event_import)
         wraps_done = method_wraps_install(context);
+    else if (event == event_import)
+        method_wraps_follow(context);
     r = handle(context, event, name, args);
     context->busy = false;
     errno = saved;

@@ -16,6 +16,11 @@
  * GIL held; leaves no error set. */
 bool method_wraps_install(struct thread_context *context);
 
+/* Once they are: what is made anew in every interpreter, importlib, is mended in the one that runs.
+ * Called at import events, of which the first comes before any code of the program. GIL held;
+ * leaves no error set. */
+void method_wraps_follow(struct thread_context *context);
+
 /* The method table entry of a C function with these METH_* flags that is in a module's dictionary;
  * NULL if there is none yet. GIL held; leaves no error set. */
 PyMethodDef *method_wraps_find(const char *module, const char *name, int flags);

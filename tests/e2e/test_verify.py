@@ -357,3 +357,36 @@ def test_start_hooks_of_a_venv(sp, work, key, name):
     assert judged(sp, victim)
     for record in judged(sp, victim):
         assert_record(record, "would-deny", before, victim.read_bytes())
+
+
+ANOTHER = """import sys
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+other = interpreters.create()
+text = "import sys; sys.path.insert(0, %r); import lib"
+sys.stderr.write(str(interpreters.run_string(other, text) or ""))
+"""
+
+
+@pytest.mark.parametrize("form", ["lib.py", "lib.pyc", "lib.zip/lib.py"])
+def test_another_interpreter(sp, work, key, form):
+    """Each interpreter of a process has an importlib of its own."""
+    tree = Tree(work / "srv", key)
+    archive = tree.root / "there" / "lib.zip"
+    main = tree.write("main.py", ANOTHER % str(archive if "zip" in form else archive.parent))
+    victim = archive if "zip" in form else archive.with_name(form)
+    if "zip" in form:
+        zip_of(archive, "lib.py", mark())
+    elif form == "lib.pyc":
+        compile_to(sp, write(work / "lib.txt", mark()), victim)
+    else:
+        write(victim, mark())
+    tree.approve(sp)
+    assert sp.run("-B", main)[:3] == (0, b"mark A\n", b"")
+    flip(victim)
+    assert sp.run_python("-B", main)[:3] == (0, b"mark B\n", b"")
+    refused = sp.run("-B", main)
+    assert refused.out == b"" and re.search(REFUSAL, refused.err), refused
+    assert {r["verdict"] for r in judged(sp, victim)} == {"allow", "deny"}
