@@ -257,13 +257,14 @@ static bool approve_importlib(struct thread_context *context)
 
 void method_wraps_follow(struct thread_context *context)
 {
-    /* Numbers of interpreters are not used again; two that meet in one place are looked at in turn,
-     * which does nothing a second time. */
+    /* Numbers of interpreters rise. An older one that meets a newer in its place was looked at
+     * before, and must not be once more: by now its importlib may hold functions of the program's.
+     */
     static _Atomic int64_t followed[64]; /* id */
     int64_t id = PyInterpreterState_GetID(compat_interpreter(compat_thread_state()));
     _Atomic int64_t *place = &followed[(uint64_t)id % 64];
 
-    if (id != 0 && atomic_load_explicit(place, memory_order_relaxed) != id &&
+    if (id != 0 && atomic_load_explicit(place, memory_order_relaxed) < id &&
         approve_importlib(context))
         atomic_store_explicit(place, id, memory_order_relaxed);
 }

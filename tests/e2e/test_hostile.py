@@ -202,6 +202,7 @@ def test_python_executable(trap, profile, options):
     plant_pyvenv(trap, venv)
     sp = trap.sp
     sp.apply("profile: %s\n" % profile)
+    assert sp.spythonctl("hooks", "take").status == 0  # strict refuses Debian's own sitecustomize before
     env = sp.env(PYTHONEXECUTABLE=str(venv / "bin" / "python3"))
     run([sp.python, *options, trap.script], env=env)
     control = trap.sprung()
