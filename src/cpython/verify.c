@@ -59,6 +59,10 @@ static bool find_path(struct judgement *j)
     char link[32];
     ssize_t len;
 
+    if (j->file->real_path) {
+        (void)snprintf(j->path, sizeof(j->path), "%s", j->file->real_path);
+        return true;
+    }
     (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", j->file->fd);
     len = readlink(link, j->path, sizeof(j->path) - 1);
     if (len <= 0 || j->path[0] != '/')

@@ -15,8 +15,9 @@
 
 /* A file that was opened to be executed. */
 struct verify_file {
-    struct value name; /* as it was asked for */
-    int fd;            /* -1: it could not be opened, see `error` */
+    struct value name;     /* as it was asked for */
+    const char *real_path; /* what was opened, if that is known; NULL: the kernel is asked */
+    int fd;                /* -1: it could not be opened, see `error` */
     struct stat st;
     const void *data; /* all of it */
     size_t len;

@@ -158,6 +158,22 @@ static void step_name_owner(void)
     settings->verify.trust.owner = plan.owner;
 }
 
+/* In the directory of policy.bin, which policy_load() has checked: where code is verified, policy
+ * is not the built-in one. What cannot be used is not missed, but for the time that it saves. */
+static void step_map_digests(void)
+{
+    struct policy_verify *verify = (struct policy_verify *)(uintptr_t)&plan.settings->verify;
+    char path[PATH_MAX + 64];
+    struct err err = ERR_INIT;
+
+    if (verify->fresh_digests || (verify->mode == VERIFY_OFF && verify->native == VERIFY_OFF))
+        return;
+    (void)snprintf(path, sizeof(path), "%s/etc/spython/" DIGEST_CACHE_NAME,
+                   state_dir_of_prefix(plan.prefix));
+    if (digest_cache_open(path, plan.owner, &plan.digests, &err) == 0)
+        verify->trust.digests = &plan.digests;
+}
+
 static void step_open_log(void)
 {
     struct err err = ERR_INIT;
@@ -224,6 +240,7 @@ int launcher_main(int argc, char **argv, char **envp)
     plan_pin_environment(&plan);
     step_forget_variables();
     step_name_owner();
+    step_map_digests();
     step_command_line();
     step_open_log();
     if (on_exit(write_stop, NULL) != 0)

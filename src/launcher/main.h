@@ -13,6 +13,7 @@
 #include "policy/policy.h"
 #include "stage1/handover_parse.h"
 #include "stage1/interpreter_record.h"
+#include "trust/digest_cache.h"
 
 /* Everything that is known about this start, filled step by step. */
 struct plan {
@@ -29,6 +30,7 @@ struct plan {
     struct interpreter_record interpreter;
     struct policy policy;
     const struct policy_settings *settings;
+    struct digest_cache digests;
 
     struct startup startup;
     char script_real[PATH_MAX]; /* real path of the script; "" if there is none */

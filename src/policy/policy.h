@@ -94,9 +94,10 @@ struct policy_verify {
     enum verify_mode mode;
     enum verify_mode native; /* shared objects */
     enum verify_mode hooks;  /* start-up hooks that nobody has approved */
-    uint64_t copy_max; /* native files that others can change are copied into a sealed memfd up
-                        * to this size; 0: refused */
-    struct trust_policy trust; /* owner is filled in by whoever loads the policy */
+    uint64_t copy_max;  /* native files that others can change are copied into a sealed memfd up
+                         * to this size; 0: refused */
+    bool fresh_digests; /* compute each, whatever the table of apply says */
+    struct trust_policy trust; /* owner and digests are filled in by whoever loads the policy */
 };
 
 /* All settings of one app, or of the host: what profile, spython.yaml and apps.d/NAME.yml say,
