@@ -95,7 +95,7 @@ static int read_file(const char *path, struct verify_file *file, PyObject **ret_
     size_t len = 0;
     int fd, r = 0;
 
-    Py_BEGIN_ALLOW_THREADS fd = open_file(path, file);
+    Py_BEGIN_ALLOW_THREADS fd = file->fd = open_file(path, file);
     if (fd < 0 || fstat(fd, st) < 0)
         r = -errno;
     else if (S_ISDIR(st->st_mode))
@@ -104,13 +104,14 @@ static int read_file(const char *path, struct verify_file *file, PyObject **ret_
         r = -EINVAL;
     else if (st->st_size > GATE_MAX_SIZE)
         r = -EFBIG;
+    else
+        verify_opened(file);
     Py_END_ALLOW_THREADS if (r == 0)
     {
         bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)st->st_size);
         if (!bytes)
             r = -ENOMEM;
     }
-    file->fd = fd;
     if (r == 0) {
         char *data = PyBytes_AS_STRING(bytes);
 

@@ -53,6 +53,17 @@ enum trust_kind verify_kind(const char *path, const void *data, size_t len)
     return TRUST_SOURCE;
 }
 
+void verify_opened(struct verify_file *file)
+{
+    const struct policy_verify *policy = &recorder.settings->verify;
+    struct trust_file trust = {.fd = file->fd, .path = file->real_path};
+
+    if (policy->mode == VERIFY_OFF || !file->real_path)
+        return;
+    trust_file_opened(&policy->trust, &trust);
+    file->sealed_first = trust.sealed_first;
+}
+
 /* The name that the opened file has now, whatever links led to it. */
 static bool find_path(struct judgement *j)
 {
@@ -161,6 +172,7 @@ static void judge(struct judgement *j)
         .kind = file->kind,
         .data = file->data,
         .len = file->len,
+        .sealed_first = file->sealed_first,
     };
     hashing_expect(file->len);
     trust_judge(&j->policy->trust, &j->trust, &j->result);
