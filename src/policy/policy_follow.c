@@ -30,7 +30,7 @@ int policy_follow_start(struct policy_follower *follower, const char *path, uid_
 {
     const char *slash = strrchr(path, '/');
     CLEANUP_FD int fd = -1;
-    struct stat st;
+    struct stat st = {.st_ino = 0};
 
     memset(follower, 0, sizeof(*follower));
     if (!started->map)
@@ -63,7 +63,7 @@ static int open_now(const struct policy_follower *follower, struct err *err)
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
     };
     CLEANUP_FD int directory = -1;
-    struct stat st;
+    struct stat st = {.st_ino = 0};
     long fd;
 
     directory = open_directory(follower, &st);

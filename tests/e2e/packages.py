@@ -45,10 +45,12 @@ class Dpkg:
         postinst = (contrib / "spython.postinst").read_text()
         assert "/usr/share/" in postinst
         return self.build("spython-test", "1", {}, control={
-            "triggers": triggers, "postinst": postinst.replace("/usr/share", "%s/share" % self.sp.root)})
+            "triggers": triggers,
+            "postinst": postinst.replace("/usr/share", "%s/share" % self.sp.root)})
 
     def install(self, package):
-        return run(["dpkg", "--admindir", self.admin, "--log", self.work / "log", "-i", package], env=self.env)
+        return run(["dpkg", "--admindir", self.admin, "--log", self.work / "log", "-i", package],
+                   env=self.env)
 
     def is_whole(self, package):
         """The package is installed, and no other left half done."""
@@ -70,8 +72,9 @@ class Rpm:
 
     def _build(self, package, version, body):
         spec = write(self.work / ("%s-%s.spec" % (package, version)),
-                     "Name: %s\nVersion: %s\nRelease: 1\nSummary: for a test\nLicense: none\nBuildArch: noarch\n"
-                     "AutoReqProv: no\n%%description\nFor a test.\n%s" % (package, version, body))
+                     "Name: %s\nVersion: %s\nRelease: 1\nSummary: for a test\nLicense: none\n"
+                     "BuildArch: noarch\nAutoReqProv: no\n%%description\nFor a test.\n%s"
+                     % (package, version, body))
         made = run(["rpmbuild", "-bb", spec], env=self.env)
         assert made.status == 0, made
         return self.work / "build/RPMS/noarch" / ("%s-%s-1.noarch.rpm" % (package, version))
