@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/hex.h"
+#include "cpython/approval.h"
 #include "cpython/hashing.h"
 
 #define RULE_CODE "spython-unapproved-code"
@@ -175,7 +176,7 @@ static void judge(struct judgement *j)
         .sealed_first = file->sealed_first,
     };
     hashing_expect(file->len);
-    trust_judge(&j->policy->trust, &j->trust, &j->result);
+    approval_judge(&j->policy->trust, &j->trust, &j->result);
     j->judged = true;
 }
 

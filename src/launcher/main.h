@@ -28,6 +28,7 @@ struct plan {
     char removed[4096];    /* names of the variables that the first stage removed, separated by = */
 
     struct interpreter_record interpreter;
+    char policy_path[PATH_MAX + 64];
     struct policy policy;
     const struct policy_settings *settings;
     struct digest_cache digests;
