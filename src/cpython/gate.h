@@ -13,6 +13,14 @@
 /* PyFile_SetOpenCodeHook() callback. Returns a new BytesIO, or NULL with OSError set. */
 PyObject *gate_open_code(PyObject *path, void *user_data);
 
+/*
+ * `data` (a bytes object, whose reference it takes) was read to be executed from a file that was
+ * opened as data and is called `path`. Has the file of that name pass the gate. Returns its bytes,
+ * as the gate hands them out, if they are the same; otherwise `data`, or, where policy enforces,
+ * NULL with an OSError set.
+ */
+PyObject *gate_admit(PyObject *path, PyObject *data);
+
 /* Whether `source` is, or is a view into, the bytes that the gate handed out last to this thread.
  */
 bool gate_is_source(struct thread_context *context, PyObject *source);

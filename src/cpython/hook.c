@@ -12,16 +12,19 @@
 #include <unistd.h>
 
 #include "cpython/dynamic.h"
+#include "cpython/evidence.h"
 #include "cpython/gate.h"
 #include "cpython/method_wraps.h"
 #include "cpython/native_error.h"
 #include "cpython/places.h"
+#include "cpython/refusals.h"
 #include "cpython/values.h"
+#include "cpython/verify.h"
 #include "stage1/handover.h"
 
 static int event_claim, event_import, event_compile, event_exec, event_addaudithook,
-    event_find_class, event_dlopen;
-static bool wraps_done;
+    event_find_class, event_dlopen, event_run_file;
+static bool wraps_done, main_started, runs_by_name;
 
 /* Whether a denial's allow-list admits this event. */
 static bool is_allowed(const struct policy_denial *denial, int event, const struct value *args,
@@ -62,13 +65,33 @@ static void judge(int event, struct record *record)
         record->verdict = denial->action == DENIAL_KILL ? VERDICT_KILL : VERDICT_DENY;
 }
 
+/* CPython is about to open its main script by name, unread and unjudged: because of -i or -x, or
+ * because it took what was to be an archive for none. */
+static void judge_run_file(struct record *record)
+{
+    enum verify_mode mode = recorder.settings->verify.mode;
+
+    if (mode == VERIFY_OFF || record->verdict == VERDICT_DENY || record->verdict == VERDICT_KILL)
+        return;
+    record->level = LEVEL_HIGH;
+    record->rules[0] = RULE_CODE;
+    record->rule_count = 1;
+    record->verdict = mode == VERIFY_ENFORCE ? VERDICT_DENY : VERDICT_WOULD_DENY;
+}
+
 /* Denies: the program gets an exception that names rule and record. Out of line, because the text
  * has no place in the frame of every event. */
 static int __attribute__((noinline, cold)) deny(int event, const struct record *record)
 {
-    char text[512];
+    char text[768];
 
     recorder.denied++;
+    if (event == event_run_file && strcmp(record->rules[0], RULE_CODE) == 0) {
+        evidence_explain(RULE_CODE, "CPython would open it once more by its name", NULL,
+                         record->seq, text, sizeof(text));
+        PyErr_SetString(PyExc_PermissionError, refusals_reason(&record->args[0], text));
+        return -1;
+    }
     (void)snprintf(text, sizeof(text), "%s denied by rule %s (record %s-%llu)", record->name,
                    record->rules[0], recorder.session.id, (unsigned long long)record->seq);
     /* CPython takes a RuntimeError here for "do not add the hook, and do not tell". */
@@ -180,6 +203,8 @@ static int handle(struct thread_context *context, int event, const char *name, P
     if (event == event_dlopen && recorder.settings->verify.native != VERIFY_OFF)
         native_error_wrap_ctypes();
     judge(record->event, record);
+    if (event == event_run_file && runs_by_name && !record->claimed)
+        judge_run_file(record);
     recorder_write(context, record, NULL);
     return carry_out(record->event, record);
 }
@@ -218,13 +243,21 @@ int hook_install(void)
     event_addaudithook = catalogue_find("sys.addaudithook");
     event_find_class = catalogue_find("pickle.find_class");
     event_dlopen = catalogue_find("ctypes.dlopen");
+    event_run_file = catalogue_find("cpython.run_file");
     if (PySys_AddAuditHook(audit_hook, NULL) < 0)
         return -1;
     /* Set even when nothing is verified, so that nobody else can (PEP 551). */
     return PyFile_SetOpenCodeHook(gate_open_code, NULL);
 }
 
-void hook_main_starts(void)
+void hook_main_starts(bool by_name)
 {
+    main_started = true;
+    runs_by_name = by_name;
     wraps_done = true; /* what is not wrapped by now will not be */
+}
+
+bool hook_main_has_started(void)
+{
+    return main_started;
 }

@@ -13,7 +13,9 @@
  */
 int hook_install(void);
 
-/* Initialisation is over: the program's own code runs from now on. */
-void hook_main_starts(void);
+/* Initialisation is over: the program's own code runs from now on. `by_name`: it is CPython that
+ * finds and opens it. */
+void hook_main_starts(bool by_name);
+bool hook_main_has_started(void);
 
 #endif

@@ -57,7 +57,7 @@ int main_script_run(int fd, const wchar_t *filename, bool *ret_interrupted)
     fd = -1;
     if (Py_MakePendingCalls() < 0)
         goto print; /* SIGINT came before the first instruction */
-    hook_main_starts();
+    hook_main_starts(false);
     dynamic_expect_main();
     status = PyRun_SimpleFileExFlags(stream, PyBytes_AS_STRING(encoded), 1, &flags) != 0;
     stream = NULL;

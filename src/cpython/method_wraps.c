@@ -4,7 +4,9 @@
 #include "cpython/code_marks.h"
 #include "cpython/dynamic.h"
 #include "cpython/gate.h"
+#include "cpython/loaders.h"
 #include "cpython/native_error.h"
+#include "cpython/refusals.h"
 
 /* The shapes of C functions that we wrap (METH_* flags). */
 typedef PyObject *(*fast_function)(PyObject *self, PyObject *const *args, Py_ssize_t count);
@@ -18,6 +20,8 @@ static keyword_function real_loads_kw;  /* 3.13 and later */
 static keyword_function real_frozen_kw; /* _imp.get_frozen_object, 3.11 and later */
 static fast_function real_frozen_fast;
 static PyCFunction real_frozen;
+static fast_function real_exec;       /* up to 3.10 */
+static keyword_function real_exec_kw; /* 3.11 and later */
 
 static PyObject *wrapped_audit(PyObject *self, PyObject *const *args, Py_ssize_t count)
 {
@@ -105,6 +109,27 @@ static PyObject *wrapped_frozen(PyObject *self, PyObject *arg)
     return result;
 }
 
+/* What has been executed is a module's body now and then: imp's is mended as soon as it is there.
+ */
+static PyObject *wrapped_exec(PyObject *self, PyObject *const *args, Py_ssize_t count)
+{
+    PyObject *result = real_exec(self, args, count);
+
+    if (result && count > 1)
+        loaders_mend_imp(args[1]);
+    return result;
+}
+
+static PyObject *wrapped_exec_kw(PyObject *self, PyObject *const *args, Py_ssize_t count,
+                                 PyObject *names)
+{
+    PyObject *result = real_exec_kw(self, args, count, names);
+
+    if (result && count > 1)
+        loaders_mend_imp(args[1]);
+    return result;
+}
+
 /* The method table entry behind module.name if it is a C function, whatever the module's dictionary
  * looks like; NULL if it is not there yet. */
 static PyMethodDef *find_method(const char *module, const char *name)
@@ -184,6 +209,23 @@ static bool wrap_frozen(void)
     return true;
 }
 
+static bool wrap_exec(void)
+{
+    PyMethodDef *m;
+
+    if (MINOR_3(12) || real_exec || real_exec_kw)
+        return true; /* 3.12 has no imp */
+    m = find_method("builtins", "exec");
+    if (m && FLAGS_OF(m) == METH_FASTCALL) {
+        real_exec = (fast_function)(void (*)(void))m->ml_meth;
+        m->ml_meth = (PyCFunction)(void (*)(void))wrapped_exec;
+    } else if (m && FLAGS_OF(m) == (METH_FASTCALL | METH_KEYWORDS)) {
+        real_exec_kw = (keyword_function)(void (*)(void))m->ml_meth;
+        m->ml_meth = (PyCFunction)(void (*)(void))wrapped_exec_kw;
+    }
+    return real_exec || real_exec_kw;
+}
+
 static PyObject *module_dict(const char *name)
 {
     PyObject *modules = PyImport_GetModuleDict();
@@ -191,57 +233,6 @@ static PyObject *module_dict(const char *name)
 
     PyErr_Clear();
     return module && PyModule_Check(module) ? PyModule_GetDict(module) : NULL;
-}
-
-/* SourcelessFileLoader.get_data(path) through the open hook. */
-static PyObject *sourceless_get_data(PyObject *self, PyObject *path)
-{
-    PyObject *name = PyObject_Str(path), *stream, *data;
-
-    (void)self;
-    stream = name ? PyFile_OpenCodeObject(name) : NULL;
-    Py_XDECREF(name);
-    data = stream ? PyObject_CallMethod(stream, "read", NULL) : NULL;
-    Py_XDECREF(stream);
-    return data;
-}
-
-static PyMethodDef sourceless_method = {
-    "get_data", sourceless_get_data, METH_O,
-    "Return the data from path as raw bytes, opened to be executed."};
-
-static bool has_name(PyObject *names, const char *name)
-{
-    for (Py_ssize_t i = 0; PyTuple_Check(names) && i < PyTuple_GET_SIZE(names); i++)
-        if (PyUnicode_Check(PyTuple_GET_ITEM(names, i)) &&
-            PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(names, i), name) == 0)
-            return true;
-    return false;
-}
-
-/*
- * Up to the patch levels that mend CVE-2026-2297, .pyc files without a source are opened past the
- * open hook: FileLoader.get_data() names the loaders that it opens code for, and leaves out this
- * one. So it gets a method of its own, which does what the mended one does.
- */
-static void mend_sourceless(PyObject *external)
-{
-    PyObject *file_loader = PyDict_GetItemString(external, "FileLoader");
-    PyObject *sourceless = PyDict_GetItemString(external, "SourcelessFileLoader");
-    PyObject *get_data =
-        file_loader && PyType_Check(file_loader)
-            ? PyDict_GetItemString(((PyTypeObject *)file_loader)->tp_dict, "get_data")
-            : NULL;
-    PyObject *method;
-
-    if (!get_data || !PyFunction_Check(get_data) || !sourceless || !PyType_Check(sourceless) ||
-        has_name(((PyCodeObject *)PyFunction_GET_CODE(get_data))->co_names, "SourcelessFileLoader"))
-        return;
-    method = PyDescr_NewMethod((PyTypeObject *)sourceless, &sourceless_method);
-    if (method &&
-        PyDict_SetItemString(((PyTypeObject *)sourceless)->tp_dict, "get_data", method) == 0)
-        PyType_Modified((PyTypeObject *)sourceless);
-    Py_XDECREF(method);
 }
 
 /* importlib itself was made before anything could be wrapped. It is whole when its last function is
@@ -256,7 +247,10 @@ static bool approve_importlib(struct thread_context *context)
         return false;
     code_mark_approve_module(context, module_dict("_frozen_importlib"));
     code_mark_approve_module(context, external);
-    mend_sourceless(external);
+    loaders_mend_sourceless(external);
+    if (recorder.settings->verify.mode == VERIFY_ENFORCE ||
+        recorder.settings->verify.hooks == VERIFY_ENFORCE)
+        refusals_watch_imports(module_dict("_frozen_importlib"));
     PyErr_Clear();
     return true;
 }
@@ -264,7 +258,7 @@ static bool approve_importlib(struct thread_context *context)
 bool method_wraps_install(struct thread_context *context)
 {
     bool audit = wrap_audit(), compile = wrap_compile(), loads = wrap_loads();
-    bool frozen = wrap_frozen(), native = native_error_wrap_import();
+    bool frozen = wrap_frozen(), exec = wrap_exec(), native = native_error_wrap_import();
 
-    return audit && compile && loads && frozen && native && approve_importlib(context);
+    return audit && compile && loads && frozen && exec && native && approve_importlib(context);
 }

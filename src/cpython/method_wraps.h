@@ -3,7 +3,8 @@
  * A few built-in functions get a C wrapper, put into their method table, so that it is called
  * whatever name or module they are reached by: sys.audit (to tell claims from CPython's own
  * events), builtins.compile and marshal.loads (to mark the code objects that come from the gate's
- * bytes), and what loads native code (native_error.h).
+ * bytes), builtins.exec (to mend a module that has just been made, loaders.h), and what loads
+ * native code (native_error.h).
  */
 #ifndef SPYTHON_CPYTHON_METHOD_WRAPS_H
 #define SPYTHON_CPYTHON_METHOD_WRAPS_H

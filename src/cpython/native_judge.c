@@ -10,14 +10,13 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
-#include "base/hex.h"
 #include "cpython/approval.h"
+#include "cpython/evidence.h"
 #include "cpython/hashing.h"
 #include "cpython/native_copy.h"
 #include "trust/trust.h"
 
 #define RULE "spython-unapproved-native"
-#define MAX_ARGS 16
 #define DIGEST_MAX ((off_t)64 << 20) /* of a refused file: for those who look into it later */
 
 #if defined(__x86_64__)
@@ -41,56 +40,9 @@ static struct judgement {
     bool judged, pinned;
     char why[320]; /* refused by ourselves, not by a verifier */
 
-    char digest[DIGEST_HEX_SIZE];
-    const char *names[MAX_ARGS];
-    struct value values[MAX_ARGS], answers[TRUST_VERIFIER_MAX];
-    char answer_texts[TRUST_VERIFIER_MAX][48];
-    unsigned count;
+    struct evidence args;
     struct record record;
 } j;
-
-static void add(const char *name, struct value value)
-{
-    if (j.count < MAX_ARGS) {
-        j.names[j.count] = name;
-        j.values[j.count++] = value;
-    }
-}
-
-static void add_text(const char *name, const char *text)
-{
-    if (text && text[0])
-        add(name, value_utf8(text, strlen(text)));
-}
-
-static const struct trust_evidence *deciding(void)
-{
-    return j.judged && j.result.count ? &j.result.evidence[j.result.count - 1] : NULL;
-}
-
-static void add_evidence(void)
-{
-    const struct trust_evidence *last = deciding();
-
-    if (!j.judged)
-        return;
-    add_text("root", j.result.root->path);
-    for (unsigned i = 0; i < j.result.count; i++) {
-        const struct trust_evidence *e = &j.result.evidence[i];
-
-        (void)snprintf(j.answer_texts[i], sizeof(j.answer_texts[i]), "%s: %s",
-                       trust_verifiers[e->verifier]->name, trust_answer_name(e->answer));
-        j.answers[i] = value_utf8(j.answer_texts[i], strlen(j.answer_texts[i]));
-    }
-    add("answers", value_list(j.answers, j.result.count));
-    if (!last)
-        return;
-    add_text("reason", j.why[0] ? j.why : last->reason);
-    add_text("expected", last->expected);
-    add_text("actual", last->actual);
-    add_text("source", last->source);
-    add_text("distribution", last->distribution);
-}
 
 static uint64_t write_record(enum level level, enum verdict verdict)
 {
@@ -99,10 +51,7 @@ static uint64_t write_record(enum level level, enum verdict verdict)
 
     j.record.name = "spython.native";
     j.record.event = catalogue_find("spython.native");
-    j.record.args = j.values;
-    j.record.arg_count = j.count;
-    j.record.arg_total = j.count;
-    j.record.arg_names = j.names;
+    evidence_give(&j.args, &j.record);
     j.record.level = level;
     j.record.verdict = verdict;
     j.record.rule_count = verdict == VERDICT_ALLOW ? 0 : 1;
@@ -114,25 +63,6 @@ static uint64_t write_record(enum level level, enum verdict verdict)
     if (context)
         recorder_write(context, &j.record, &seq);
     return seq;
-}
-
-/* One line for whoever sees the import fail. */
-static void explain(void)
-{
-    const struct trust_evidence *last = deciding();
-    char id[48], detail[360];
-
-    (void)snprintf(id, sizeof(id), "%s-%llu", recorder.session.id,
-                   (unsigned long long)j.answer->seq);
-    if (j.why[0] || !last)
-        (void)snprintf(detail, sizeof(detail), "%s", j.why[0] ? j.why : "nothing vouches for it");
-    else
-        (void)snprintf(detail, sizeof(detail), "%s: %s%s%s%s",
-                       trust_verifiers[last->verifier]->name, last->reason,
-                       last->source[0] ? " [" : "", last->source, last->source[0] ? "]" : "");
-    (void)snprintf(j.answer->reason, sizeof(j.answer->reason),
-                   "refused by rule " RULE ": %s (record %s; spythonctl explain %s)", detail, id,
-                   id);
 }
 
 static void conclude(bool allowed)
@@ -148,22 +78,21 @@ static void conclude(bool allowed)
         hashing_expect((size_t)j.st.st_size);
         (void)trust_file_digest(&j.file, unused);
     }
-    add("path", value_utf8(name, strlen(name)));
-    add_text("kind", trust_kind_name(TRUST_NATIVE));
-    add_text("real_path", j.walk.real);
+    evidence_add(&j.args, "path", value_utf8(name, strlen(name)));
+    evidence_add_text(&j.args, "kind", trust_kind_name(TRUST_NATIVE));
+    evidence_add_text(&j.args, "real_path", j.walk.real);
     if (j.question->requester)
-        add("requester", value_utf8(j.question->requester, strlen(j.question->requester)));
+        evidence_add(&j.args, "requester",
+                     value_utf8(j.question->requester, strlen(j.question->requester)));
     if (j.question->moment == NATIVE_AT_START)
-        add("startup", (struct value){.kind = VALUE_BOOL, .i = 1});
+        evidence_add(&j.args, "startup", (struct value){.kind = VALUE_BOOL, .i = 1});
     if (j.copy)
-        add("copied", (struct value){.kind = VALUE_BOOL, .i = 1});
-    if (j.file.digest_known) {
-        hex_encode(j.file.digest, DIGEST_SIZE, j.digest);
-        add_text("sha256", j.digest);
-    }
-    add_evidence();
-    if (!deciding())
-        add_text("reason", j.why);
+        evidence_add(&j.args, "copied", (struct value){.kind = VALUE_BOOL, .i = 1});
+    evidence_add_digest(&j.args, &j.file);
+    if (j.judged)
+        evidence_add_result(&j.args, &j.result, j.why);
+    else
+        evidence_add_text(&j.args, "reason", j.why);
     j.answer->seq = write_record(allowed  ? LEVEL_INFORMATIONAL
                                  : killed ? LEVEL_CRITICAL
                                           : LEVEL_HIGH,
@@ -173,7 +102,8 @@ static void conclude(bool allowed)
                                            : VERDICT_WOULD_DENY);
     j.answer->outcome = allowed ? NATIVE_ALLOWED : NATIVE_REFUSED;
     if (!allowed)
-        explain();
+        evidence_explain(RULE, j.why, j.judged ? evidence_deciding(&j.result) : NULL, j.answer->seq,
+                         j.answer->reason, sizeof(j.answer->reason));
 }
 
 /* Is it something that the linker would map? What is not it passes over by itself, as libraries for
@@ -296,7 +226,7 @@ static void begin(const struct policy_verify *policy, const struct native_questi
     j.walk.real[0] = j.why[0] = '\0';
     j.copy = NULL;
     j.judged = j.pinned = false;
-    j.count = 0;
+    j.args.count = 0;
     memset(&j.file, 0, sizeof(j.file));
     memset(&j.record, 0, sizeof(j.record));
 }
@@ -336,10 +266,10 @@ void native_judge(const struct policy_verify *policy, const struct native_questi
 
 void native_record_breach(const char *name, const char *reason)
 {
-    j.count = 0;
+    j.args.count = 0;
     memset(&j.record, 0, sizeof(j.record));
-    add("path", value_utf8(name, strlen(name)));
-    add_text("kind", trust_kind_name(TRUST_NATIVE));
-    add_text("reason", reason);
+    evidence_add(&j.args, "path", value_utf8(name, strlen(name)));
+    evidence_add_text(&j.args, "kind", trust_kind_name(TRUST_NATIVE));
+    evidence_add_text(&j.args, "reason", reason);
     (void)write_record(LEVEL_CRITICAL, VERDICT_KILL);
 }

@@ -459,6 +459,6 @@ int startup_run(struct startup *s)
         Py_ExitStatusException(status);
     if (!insert_python_path(s))
         return finish(1, false);
-    hook_main_starts();
+    hook_main_starts(true);
     return run_main();
 }

@@ -7,13 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/hex.h"
 #include "cpython/approval.h"
+#include "cpython/evidence.h"
 #include "cpython/hashing.h"
 
-#define RULE_CODE "spython-unapproved-code"
 #define RULE_HOOK "spython-startup-hook"
-#define MAX_ARGS 12
 
 /* One file on its way. */
 struct judgement {
@@ -23,12 +21,8 @@ struct judgement {
     struct trust_file trust;
     struct trust_result result;
     char path[PATH_MAX]; /* real path of what is open */
-    char digest[DIGEST_HEX_SIZE];
     bool judged;
-    const char *names[MAX_ARGS];
-    struct value values[MAX_ARGS], answers[TRUST_VERIFIER_MAX];
-    char answer_texts[TRUST_VERIFIER_MAX][48];
-    unsigned count;
+    struct evidence args;
 };
 
 static bool ends_with(const char *text, const char *end)
@@ -83,54 +77,6 @@ static bool find_path(struct judgement *j)
     return true;
 }
 
-static void add(struct judgement *j, const char *name, struct value value)
-{
-    if (j->count < MAX_ARGS) {
-        j->names[j->count] = name;
-        j->values[j->count++] = value;
-    }
-}
-
-static void add_text(struct judgement *j, const char *name, const char *text)
-{
-    if (text[0])
-        add(j, name, value_utf8(text, strlen(text)));
-}
-
-/* The verifier whose answer decided: the last that was asked. */
-static const struct trust_evidence *deciding(const struct judgement *j)
-{
-    return j->result.count ? &j->result.evidence[j->result.count - 1] : NULL;
-}
-
-static void add_judgement(struct judgement *j)
-{
-    const struct trust_evidence *last = deciding(j);
-
-    add_text(j, "kind", trust_kind_name(j->file->kind));
-    if (j->trust.digest_known) {
-        hex_encode(j->trust.digest, DIGEST_SIZE, j->digest);
-        add_text(j, "sha256", j->digest);
-    }
-    add_text(j, "real_path", j->path);
-    add_text(j, "root", j->result.root->path);
-    for (unsigned i = 0; i < j->result.count; i++) {
-        const struct trust_evidence *e = &j->result.evidence[i];
-
-        (void)snprintf(j->answer_texts[i], sizeof(j->answer_texts[i]), "%s: %s",
-                       trust_verifiers[e->verifier]->name, trust_answer_name(e->answer));
-        j->answers[i] = value_utf8(j->answer_texts[i], strlen(j->answer_texts[i]));
-    }
-    add(j, "answers", value_list(j->answers, j->result.count));
-    if (!last)
-        return;
-    add_text(j, "reason", last->reason);
-    add_text(j, "expected", last->expected);
-    add_text(j, "actual", last->actual);
-    add_text(j, "source", last->source);
-    add_text(j, "distribution", last->distribution);
-}
-
 static uint64_t write_record(struct judgement *j, const char *name, enum level level,
                              enum verdict verdict, const char *rule)
 {
@@ -140,10 +86,7 @@ static uint64_t write_record(struct judgement *j, const char *name, enum level l
 
     record->name = name;
     record->event = catalogue_find(name);
-    record->args = j->values;
-    record->arg_count = j->count;
-    record->arg_total = j->count;
-    record->arg_names = j->names;
+    evidence_give(&j->args, record);
     record->arg_redact = NULL;
     record->level = level;
     record->verdict = verdict;
@@ -193,25 +136,6 @@ static void count_verdict(enum verdict verdict)
         recorder.would_deny++;
 }
 
-/* One line that says which rule, why, and where to read more. */
-static void explain(const char *rule, const char *why, const struct trust_evidence *evidence,
-                    struct verify_verdict *ret)
-{
-    char id[48], detail[352];
-
-    (void)snprintf(id, sizeof(id), "%s-%llu", recorder.session.id, (unsigned long long)ret->seq);
-    if (!evidence)
-        (void)snprintf(detail, sizeof(detail), "%s", why);
-    else
-        (void)snprintf(detail, sizeof(detail), "%s: %s%s%s%s",
-                       trust_verifiers[evidence->verifier]->name, evidence->reason,
-                       evidence->source[0] ? " [" : "", evidence->source,
-                       evidence->source[0] ? "]" : "");
-    (void)snprintf(ret->reason, sizeof(ret->reason),
-                   "refused by rule %s: %s (record %s; spythonctl explain %s)", rule, detail, id,
-                   id);
-}
-
 /* Where bytecode is refused the source is used, and that is judged by itself: a stale cache is
  * nothing to wake anybody for. What runs although it is not approved is. */
 static enum level level_of(const struct judgement *j, bool trusted)
@@ -227,21 +151,30 @@ static void write_open_code(struct judgement *j, struct verify_verdict *ret)
 {
     bool trusted = !j->judged || j->result.trusted;
     const char *error = j->file->error ? strerrorname_np(j->file->error) : NULL;
+    const char *unknown = j->file->unknown ? j->file->unknown : "nobody can say which file it is";
 
     /* Nobody could say what is open, although policy wants it known: not approved. */
     if (!j->judged && !j->file->error && j->policy->mode != VERIFY_OFF)
         trusted = false;
     ret->verdict = trusted ? VERDICT_ALLOW : verdict_of(j->policy->mode);
-    add(j, "path", j->file->name);
-    add(j, "size", error ? value_none() : value_int((int64_t)j->file->len));
-    add(j, "error", error ? value_utf8(error, strlen(error)) : value_none());
-    if (j->judged)
-        add_judgement(j);
+    evidence_add(&j->args, "path", j->file->name);
+    evidence_add(&j->args, "size", error ? value_none() : value_int((int64_t)j->file->len));
+    evidence_add(&j->args, "error", error ? value_utf8(error, strlen(error)) : value_none());
+    if (j->judged) {
+        evidence_add_text(&j->args, "kind", trust_kind_name(j->file->kind));
+        evidence_add_digest(&j->args, &j->trust);
+        evidence_add_text(&j->args, "real_path", j->path);
+        evidence_add_result(&j->args, &j->result, "");
+    } else if (!trusted) {
+        evidence_add_text(&j->args, "kind", trust_kind_name(j->file->kind));
+        evidence_add_text(&j->args, "reason", unknown);
+    }
     ret->seq = write_record(j, "spython.open_code", level_of(j, trusted), ret->verdict,
                             trusted ? NULL : RULE_CODE);
     count_verdict(ret->verdict);
     if (ret->verdict == VERDICT_DENY)
-        explain(RULE_CODE, "nobody can say which file it is", deciding(j), ret);
+        evidence_explain(RULE_CODE, j->judged ? "" : unknown, evidence_deciding(&j->result),
+                         ret->seq, ret->reason, sizeof(ret->reason));
 }
 
 /* How many bytes end a line at `p`, for some version of site.py: it reads with universal newlines,
@@ -291,7 +224,7 @@ static bool is_known_hook(struct judgement *j)
     const struct policy_hook *hook;
     uint8_t digest[DIGEST_SIZE];
 
-    if (j->judged && j->result.trusted && deciding(j)->verifier <= TRUST_BY_IMA)
+    if (j->judged && j->result.trusted && evidence_deciding(&j->result)->verifier <= TRUST_BY_IMA)
         return true;
     hook = recorder.policy ? policy_find_hook(recorder.policy, j->path) : NULL;
     if (!hook)
@@ -323,17 +256,18 @@ static void write_startup_hook(struct judgement *j, struct verify_verdict *ret)
         return;
     known = is_known_hook(j);
     verdict = known ? VERDICT_ALLOW : verdict_of(j->policy->hooks);
-    j->count = 0;
-    add(j, "path", j->file->name);
-    add_text(j, "real_path", j->path);
-    add(j, "lines", value_int(lines));
-    add(j, "known", (struct value){.kind = VALUE_BOOL, .i = known});
+    j->args.count = 0;
+    evidence_add(&j->args, "path", j->file->name);
+    evidence_add_text(&j->args, "real_path", j->path);
+    evidence_add(&j->args, "lines", value_int(lines));
+    evidence_add(&j->args, "known", (struct value){.kind = VALUE_BOOL, .i = known});
     ret->seq = write_record(j, "spython.startup_hook", known ? LEVEL_LOW : LEVEL_HIGH, verdict,
                             known ? NULL : RULE_HOOK);
     count_verdict(verdict);
     ret->verdict = verdict;
     if (verdict == VERDICT_DENY)
-        explain(RULE_HOOK, "it runs code at start-up and is new or changed", NULL, ret);
+        evidence_explain(RULE_HOOK, "it runs code at start-up and is new or changed", NULL,
+                         ret->seq, ret->reason, sizeof(ret->reason));
 }
 
 void verify_code(const struct verify_file *file, struct record *record, struct verify_verdict *ret)

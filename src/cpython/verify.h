@@ -13,6 +13,8 @@
 #include "cpython/recorder.h"
 #include "trust/trust.h"
 
+#define RULE_CODE "spython-unapproved-code"
+
 /* A file that was opened to be executed. */
 struct verify_file {
     struct value name;     /* as it was asked for */
@@ -23,8 +25,10 @@ struct verify_file {
     const void *data; /* all of it */
     size_t len;
     enum trust_kind kind;
-    bool customizes; /* is asked for under a name that site.py imports, verify_is_customize() */
-    int error;       /* errno; 0: it was read */
+    bool customizes;     /* is asked for under a name that site.py imports, verify_is_customize() */
+    int error;           /* errno; 0: it was read */
+    const char *unknown; /* why nobody can say where the bytes come from; then fd is -1. NULL: it is
+                          * known */
 };
 
 struct verify_verdict {

@@ -67,6 +67,17 @@ static char *advise_code(const json_t *record)
     CLEANUP_FREE char *source = argument(record, "source");
     const char *where = root[0] ? root : "the root that it is in";
 
+    if (strcmp(json_member(record, "event"), "cpython.run_file") == 0)
+        return must_format(
+            "run it without -i and -x; if it is an archive, let a verifier trust it (its "
+            "own record, spython.open_code, says what is missing)");
+    if (!path[0] && strcmp(json_member(record, "event"), "spython.open_code") == 0) {
+        CLEANUP_FREE char *name = argument(record, "path");
+
+        return must_format("let the program load what lies under the name '%s', not something that "
+                           "it gets from elsewhere",
+                           name);
+    }
     if (!root[0] && strcmp(verifier, "owner") != 0)
         return must_format("name the directory that holds '%s' under verify.roots, with the "
                            "verifiers that decide about it, and apply the policy",

@@ -61,49 +61,88 @@ static bool may_hold(const char *name, const char *session, bool of_session)
     return (strncmp(name, "spython-", 8) == 0 && strstr(name, session)) == of_session;
 }
 
-static int find_in_directory(const char *directory, const char *id, bool of_session, json_t **ret)
+/* A place that could not be read, the first one: nobody needs to know if the record turns up. */
+struct unread {
+    char *path; /* NULL: all were */
+    int error;
+};
+
+static void note_unread(struct unread *unread, const char *path, int error)
+{
+    if (unread->path || error == ENOENT)
+        return;
+    unread->path = must_copy(path);
+    unread->error = error;
+}
+
+/* 1: found, 0: not here, as far as could be seen. */
+static int find_in_directory(const char *directory, const char *id, bool of_session,
+                             struct unread *unread, json_t **ret)
 {
     char session[RECORD_SESSION_DIGITS + 1];
     DIR *dir = opendir(directory);
     struct dirent *entry;
     int found = 0;
 
-    if (!dir)
-        return errno == ENOENT ? 0 : -errno;
+    if (!dir) {
+        note_unread(unread, directory, errno);
+        return 0;
+    }
     memcpy(session, id, RECORD_SESSION_DIGITS);
     session[RECORD_SESSION_DIGITS] = '\0';
-    while (found == 0 && (entry = readdir(dir))) {
+    while (found <= 0 && (entry = readdir(dir))) {
         CLEANUP_FREE char *path = must_format("%s/%s", directory, entry->d_name);
         struct stat st;
 
-        if (may_hold(entry->d_name, session, of_session) && stat(path, &st) == 0 &&
-            S_ISREG(st.st_mode))
-            found = find_in_file(path, id, ret);
+        if (!may_hold(entry->d_name, session, of_session) || stat(path, &st) < 0 ||
+            !S_ISREG(st.st_mode))
+            continue;
+        found = find_in_file(path, id, ret);
+        if (found < 0)
+            note_unread(unread, path, -found);
     }
     (void)closedir(dir);
-    return found;
+    return found > 0;
+}
+
+static int find_in_places(const char *id, const char *const *places, size_t place_count,
+                          json_t **ret, struct problem *problem)
+{
+    struct unread unread = {0};
+    CLEANUP_FREE char *unread_path = NULL;
+    int found = 0;
+
+    for (size_t i = 0; place_count > 0 && !found && i < 2 * place_count; i++)
+        found = find_in_directory(places[i % place_count], id, i < place_count, &unread, ret);
+    unread_path = unread.path;
+    if (found)
+        return 0;
+    if (unread_path) {
+        problem_set(problem, -unread.error, "is in none of the logs that can be read; '%s': %s",
+                    safe(unread_path), strerror(unread.error));
+        return problem_todo(problem, "ask as the user who may read it, or name the log with --log "
+                                     "FILE");
+    }
+    problem_set(problem, -ENOENT, "is in none of the logs here");
+    return problem_todo(problem, "name the log with --log FILE");
 }
 
 int explain_find(const char *id, const char *log, const char *const *places, size_t place_count,
                  json_t **ret, struct problem *problem)
 {
-    int r = 0;
+    int r;
 
     if (!explain_is_id(id)) {
         problem_set(problem, -EINVAL, "is not the id of a record");
         return problem_todo(problem, "copy it from the message or from \"id\" of the record");
     }
-    if (log) {
-        r = find_in_file(log, id, ret);
-        if (r < 0)
-            return problem_set(problem, r, "cannot read '%s': %s", safe(log), strerror(-r));
-    }
-    for (size_t i = 0; place_count > 0 && !log && r == 0 && i < 2 * place_count; i++)
-        r = find_in_directory(places[i % place_count], id, i < place_count, ret);
-    if (r < 0)
-        return problem_set(problem, r, "cannot read the logs: %s", strerror(-r));
+    if (!log)
+        return find_in_places(id, places, place_count, ret, problem);
+    r = find_in_file(log, id, ret);
     if (r > 0)
         return 0;
-    problem_set(problem, -ENOENT, log ? "is not in that log" : "is in none of the logs here");
+    if (r < 0)
+        return problem_set(problem, r, "cannot read '%s': %s", safe(log), strerror(-r));
+    problem_set(problem, -ENOENT, "is not in that log");
     return problem_todo(problem, "name the log with --log FILE");
 }

@@ -65,6 +65,13 @@ int interpreter_read(const struct ctl *ctl, const char *minor, struct interprete
 /* Looks at everything that a start needs. */
 void interpreter_check(const struct ctl *ctl, struct interpreter *interpreter);
 
+/*
+ * The registered interpreter of one minor version, if it can be used: *ret is filled in any case.
+ * `directory` is where to look for one to register. 0, or UNFIT with the way out.
+ */
+int interpreter_need(const struct ctl *ctl, const char *minor, const char *directory,
+                     struct interpreter *ret, struct problem *problem);
+
 /* "3.11.2" (with a1, b2, rc3) of a hexversion. */
 void interpreter_version(uint32_t hex, char out[24]);
 

@@ -15,7 +15,13 @@
 #include "base/owner.h"
 #include "ctl/files.h"
 #include "ctl/interpreter.h"
+#include "ctl/object_file.h"
 #include "ctl/output.h"
+#include "stage1/object_note.h"
+
+#ifndef SPYTHON_VERSION
+#error "compile with -DSPYTHON_VERSION=\"1.2.3\""
+#endif
 
 const char *interpreter_state_name(enum interpreter_state state)
 {
@@ -163,9 +169,21 @@ static int check_part(const struct ctl *ctl, struct interpreter *in, const char 
     return 0;
 }
 
+/* A shared object of ours: the one that the first stage takes for this minor and release. */
+static int check_object(const struct ctl *ctl, struct interpreter *in, const char *path,
+                        const char *missing, uint32_t note, const char *expected)
+{
+    int r = check_part(ctl, in, path, missing, "install spython again");
+
+    if (r == 0 && (r = object_file_check(path, note, expected, &in->problem)) < 0)
+        in->state = INTERPRETER_INCOMPLETE;
+    return r;
+}
+
 static int check_parts(const struct ctl *ctl, struct interpreter *in)
 {
     CLEANUP_FREE char *core = ctl_path(ctl, "libexec/spython/%s/core.so", in->minor);
+    CLEANUP_FREE char *audit = ctl_path(ctl, "libexec/spython/%s/audit.so", in->minor);
     CLEANUP_FREE char *program = ctl_path(ctl, "bin/spython%s", in->minor);
     CLEANUP_FREE char *record = ctl_path(ctl, "libexec/spython/%s/interpreter", in->minor);
     CLEANUP_FREE char *link = ctl_path(ctl, "libexec/spython/%s/python", in->minor);
@@ -173,7 +191,9 @@ static int check_parts(const struct ctl *ctl, struct interpreter *in)
     ssize_t n;
     int r;
 
-    if ((r = check_part(ctl, in, core, "its core is missing", "install spython again")) < 0 ||
+    if ((r = check_object(ctl, in, core, "its core is missing", NOTE_MINOR, in->minor)) < 0 ||
+        (r = check_object(ctl, in, audit, "its audit object is missing", NOTE_RELEASE,
+                          SPYTHON_VERSION)) < 0 ||
         (r = check_part(ctl, in, program, "bin/spythonX.Y is missing for it",
                         "install spython again")) < 0 ||
         (r = check_part(ctl, in, record, "its record is missing", NULL)) < 0 ||
@@ -199,6 +219,24 @@ void interpreter_check(const struct ctl *ctl, struct interpreter *in)
         return;
     if (check_file(ctl, in) == 0)
         (void)check_parts(ctl, in); /* the verdict is in `in` */
+}
+
+int interpreter_need(const struct ctl *ctl, const char *minor, const char *directory,
+                     struct interpreter *ret, struct problem *problem)
+{
+    memset(ret, 0, sizeof(*ret));
+    (void)snprintf(ret->minor, sizeof(ret->minor), "%s", minor);
+    interpreter_check(ctl, ret);
+    if (!ret->is_registered) {
+        problem_set(problem, UNFIT, "needs Python %s, for which no interpreter is registered",
+                    minor);
+        return problem_todo(problem, "spythonctl interpreter add %s/python%s", directory, minor);
+    }
+    if (ret->state == INTERPRETER_OK || ret->state == INTERPRETER_COPIED)
+        return 0;
+    problem_set(problem, UNFIT, "the interpreter of Python %s is %s", minor,
+                interpreter_state_name(ret->state));
+    return problem_todo(problem, "see spythonctl interpreter check");
 }
 
 static int by_minor(const void *a, const void *b)

@@ -100,25 +100,15 @@ static int find_interpreter(const struct ctl *ctl, const char *minor, char path[
                             struct problem *problem)
 {
     struct interpreter *in = must_alloc(sizeof(*in));
-    int r = 0;
+    int r = interpreter_need(ctl, minor, "/usr/bin", in, problem);
+    char todo[sizeof(problem->todo)] = "";
 
-    (void)snprintf(in->minor, sizeof(in->minor), "%s", minor);
-    interpreter_check(ctl, in);
-    if (!in->is_registered) {
-        problem_set(problem, UNFIT, "is for Python %s, of which no interpreter is registered here",
-                    minor);
-        r = problem_todo(problem,
-                         "spythonctl interpreter add /usr/bin/python%s, or sign with --no-compile",
-                         minor);
-    } else if (in->state != INTERPRETER_OK && in->state != INTERPRETER_COPIED) {
-        problem_set(problem, UNFIT, "the interpreter of Python %s is %s", minor,
-                    interpreter_state_name(in->state));
-        r = problem_todo(problem, "see spythonctl interpreter check");
-    } else {
+    if (r == 0)
         (void)snprintf(path, PATH_MAX, "%s", in->record.path);
-    }
+    else
+        (void)snprintf(todo, sizeof(todo), "%s", problem->todo);
     free(in);
-    return r;
+    return r < 0 ? problem_todo(problem, "%s, or sign with --no-compile", todo) : 0;
 }
 
 static void *run_share(void *arg)

@@ -122,18 +122,9 @@ static int check_base(const struct ctl *ctl, const char *root, const char *minor
                       struct problem *problem)
 {
     struct interpreter *in = must_alloc(sizeof(*in));
-    int r = 0;
+    int r = interpreter_need(ctl, minor, home, in, problem);
 
-    (void)snprintf(in->minor, sizeof(in->minor), "%s", minor);
-    interpreter_check(ctl, in);
-    if (!in->is_registered) {
-        problem_set(problem, UNFIT, "needs Python %s, for which no interpreter is registered",
-                    minor);
-        r = problem_todo(problem, "spythonctl interpreter add %s/python%s", home, minor);
-    } else if (in->state != INTERPRETER_OK && in->state != INTERPRETER_COPIED) {
-        problem_set(problem, UNFIT, "its interpreter is %s", interpreter_state_name(in->state));
-        r = problem_todo(problem, "see spythonctl interpreter check");
-    } else if (!is_made_from(root, home, minor, in->record.path)) {
+    if (r == 0 && !is_made_from(root, home, minor, in->record.path)) {
         problem_set(problem, UNFIT, "was made from the Python in '%s', but '%s' is registered",
                     home, in->record.path);
         r = problem_todo(problem,

@@ -7,13 +7,9 @@
 #include "stage1/check_file.h"
 #include "stage1/handover.h"
 #include "stage1/mem.h"
+#include "stage1/object_note.h"
 #include "stage1/refuse.h"
 #include "stage1/sys.h"
-
-#define NOTES_MAX 4096
-#define NOTE_NAME "spython"
-#define NOTE_MINOR 1   /* launcher/core_note.c */
-#define NOTE_RELEASE 2 /* rtld/audit.c */
 
 #ifndef SPYTHON_VERSION
 #error "compile with -DSPYTHON_VERSION=\"1.2.3\""

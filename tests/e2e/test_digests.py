@@ -67,7 +67,12 @@ def test_table_holds_the_code_of_roots(sp, tree):
     assert done.status == 0 and done.out == b"mark A\nmark A\n", done
     record, = judged(sp, tree.root / "part.py")
     assert record["args"]["sha256"] == sha256(tree.root / "part.py").hex()
-    assert record["args"]["answers"] == ["manifest: trusted"]
+    assert record["args"]["answers"] == ["manifest: trusted"] and record["args"]["cached"] is True
+    sp.clear_logs()
+    sp.apply(tree.policy(verify="digests: fresh"))
+    assert sp.run(tree.root / "main.py").status == 0
+    record, = judged(sp, tree.root / "part.py")
+    assert "cached" not in record["args"] and record["args"]["sha256"]
 
 
 def test_what_the_table_says_is_believed_of_unchanged_files_only(sp, tree):

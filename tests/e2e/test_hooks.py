@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Start-up hooks: noted by hooks take and venv adopt, low while they are known, high afterwards."""
 import json
+import os
+import pty
+import re
+import subprocess
 
 import pytest
 
@@ -116,3 +120,53 @@ def test_sitecustomize(sp, work, script, linked):
     sp.apply("verify:\n  hooks: enforce\n")
     found, records = start(venv, "-B", script)
     assert records["sitecustomize.py"]["verdict"] == "deny" and b"2" not in found.out, found
+
+
+ADDS = "import sys; sys.path.append(%r)\n"
+MISSING = (rb"ModuleNotFoundError: No module named 'lib' \('[^']+/adds\.pth' was refused by rule spython-startup-hook: "
+           rb"[^\n]+ \(record ([0-9a-f]{16}-[0-9]+); spythonctl explain \1\)(, and 1 more)?\)")
+
+
+def on_terminal(argv, env):
+    """What the program writes to a terminal that is its stderr; its stdout."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=follower)
+    os.close(follower)
+    out, shown = process.communicate(timeout=30)[0], b""
+    while True:
+        try:
+            data = os.read(leader, 4096)
+        except OSError:  # EIO: nobody has the other end any more
+            data = b""
+        if not data:
+            break
+        shown += data
+    os.close(leader)
+    return shown.replace(b"\r\n", b"\n"), out
+
+
+def test_refused_path_file_is_told(sp, work):
+    """site.py passes over it without a word: what is missing then says why, and so does a terminal."""
+    venv = Venv(sp, work / "srv" / "venv").adopt()
+    write(work / "there" / "lib.py", "print('found')\n")
+    write(venv.site / "adds.pth", ADDS % str(work / "there"))
+    script = write(work / "app.py", "import lib\n")
+    quiet = write(work / "quiet.py", "import importlib.util\nprint(importlib.util.find_spec('lib'))\n"
+                                     "try:\n    import lib\nexcept ImportError as e:\n"
+                                     "    print(type(e).__name__, e.name, e.args == (str(e),))\n"
+                                     "try:\n    import json.lib\nexcept ImportError as e:\n    print(e.name)\n")
+    sp.apply("verify:\n  hooks: enforce\n")
+    assert run([venv.python, "-B", script], env=sp.env())[:3] == (0, b"found\n", b"")
+    refused = run([venv.spython, "-B", script], env=sp.env())
+    assert (refused.status, refused.out) == (1, b"")
+    told = re.fullmatch(MISSING, refused.err.splitlines()[-1])
+    assert told, refused.err
+    assert refused.err.count(b"refused by") == 1  # nothing of it before the exception
+    assert sp.spythonctl("explain", told[1].decode()).status == 0
+    found = run([venv.spython, "-B", quiet], env=sp.env())
+    assert found[:3] == (0, b"None\nModuleNotFoundError lib True\njson.lib\n", b"")
+    shown, out = on_terminal([venv.spython, "-B", quiet], sp.env())
+    assert out == b"None\nModuleNotFoundError lib True\njson.lib\n"
+    assert re.fullmatch(rb"spython: '[^']+/adds\.pth': refused by rule spython-startup-hook: [^\n]+\n", shown), shown
+    assert sp.spythonctl("hooks", "take").status == 0
+    assert run([venv.spython, "-B", script], env=sp.env())[:3] == (0, b"found\n", b"")

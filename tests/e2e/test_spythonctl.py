@@ -358,12 +358,34 @@ def test_states(sp_one, copy):
     assert state(sp_one, NEGATIVE)["state"] == "unusable"
 
 
+def with_note(data, text):
+    """The same object, whose note says something else."""
+    at = data.index(b"spython\0", data.index(b"\x08\0\0\0")) + 8
+    end = data.index(b"\0", at)
+    return data[:at] + text[:end - at].ljust(end - at, b"0") + data[end:]
+
+
+OBJECTS = [(name, spoiled, word) for name in ("core.so", "audit.so") for spoiled, word in (
+    (lambda data: b"", "not an object of spython"), (lambda data: data[:2048], "cut off"),
+    (lambda data: with_note(data, b"9.9.9"), "is for 9.9"),
+    (lambda data: data.replace(b"\x08\0\0\0", b"\x07\0\0\0"), "not an object of spython"))]
+
+
 def test_incomplete_installations(sp_one):
-    for name in ("core.so", "python"):
+    for name in ("core.so", "audit.so", "python"):
         path = sp_one.libexec / name
         path.rename(path.with_name("away"))
         assert state(sp_one, NEGATIVE)["state"] == "incomplete", name
         path.with_name("away").rename(path)
+    for name, spoiled, word in OBJECTS:
+        path = sp_one.libexec / name
+        before = path.read_bytes()
+        path.write_bytes(spoiled(before))
+        found = state(sp_one, NEGATIVE)
+        assert found["state"] == "incomplete" and word in found["problem"], found
+        assert sp_one.run("--version").status == harness.UNUSABLE  # the first stage says the same
+        path.write_bytes(before)
+        assert state(sp_one)["state"] in ("ok", "copied")
     sp_one.spython.rename(sp_one.root / "away")
     assert state(sp_one, NEGATIVE)["state"] == "incomplete"
     (sp_one.root / "away").rename(sp_one.spython)
@@ -828,6 +850,9 @@ STATUS_DEFECTS = {
     "open core": lambda sp: (sp.libexec / "core.so").chmod(0o775),
     "open bin": lambda sp: (sp.root / "bin").chmod(0o777),
     "open libexec": lambda sp: sp.libexec.parent.chmod(0o777),
+    "open audit object": lambda sp: (sp.libexec / "audit.so").chmod(0o775),
+    "no audit object": lambda sp: (sp.libexec / "audit.so").unlink(),
+    "another audit object": lambda sp: shutil.copy(sp.libexec / "core.so", sp.libexec / "audit.so"),
     "no core": lambda sp: (sp.libexec / "core.so").unlink(),
     "no default": lambda sp: (sp.root / "bin/spython").unlink(),
     "not applied": lambda sp: write(sp.etc / "spython.yaml", "profile: observe\n"),

@@ -217,3 +217,19 @@ def test_uninstall_leaves_python_alone(venv):
     assert before.status == 0
     assert venv.sp.spythonctl("venv", "remove", venv.root).status == 0
     assert run([venv.python, "-c", "import inside; print(inside.where)"], env=venv.sp.env())[:3] == before[:3]
+
+
+@pytest.mark.parametrize("name, said", [("interpreter", b"needs Python %s, for which no interpreter is registered"),
+                                        ("core.so", b"the interpreter of Python %s is incomplete")])
+def test_interpreter_that_cannot_be_used(sp_one, work, name, said):
+    """Whoever needs the interpreter of a version says the same of it: here adopt and sign."""
+    venv = Venv(sp_one, work / "srv" / "venv")
+    sign = ["sign", venv.root, "--name", "shop", "--key", work / "key", "--out", work / "shop.manifest"]
+    assert sp_one.spythonctl("keygen", "--no-passphrase", "--out", work / "key").status == 0
+    write(venv.site / "lib.py", "x = 1\n")
+    assert sp_one.spythonctl(*sign).status == 0  # the control
+    (sp_one.libexec / name).unlink()
+    adopted, signed = sp_one.spythonctl("venv", "adopt", venv.root), sp_one.spythonctl(*sign)
+    for found in (adopted, signed):
+        assert found.status == 1 and said % sp_one.minor.encode() in found.err, found
+    assert b", or sign with --no-compile)" in signed.err

@@ -2,14 +2,15 @@
 """Each way by which CPython gets code from a file: approved code runs; one changed byte is refused under
 enforce; under audit it runs and is reported; plain python3 runs it in any case."""
 import re
+import subprocess
 import zipfile
 
 import pytest
 
 import harness
-from harness import REFUSED, one, run, write
-from verified import (REFUSAL, Tree, assert_permission_error, assert_record, cached, compile_to,
-                      flip, judged, last_line, make_key, mark)
+from harness import REFUSED, events, one, run, write
+from verified import (REFUSAL, RULE, Tree, assert_permission_error, assert_record, cached, compile_to, explain,
+                      flip, judged, last_line, make_key, mark, record_id)
 
 
 def zip_of(path, name, text):
@@ -18,6 +19,9 @@ def zip_of(path, name, text):
         archive.writestr(name, text)
     return path
 
+
+REFUSED_BY_NAME = (rb"refused by rule spython-unapproved-code: [^\n]+ "
+                   rb"\(record ([0-9a-f]{16}-[0-9]+); spythonctl explain \1\)")
 
 # What each program does besides `import sys`; the changed file is beside it.
 PROGRAMS = {
@@ -31,6 +35,8 @@ PROGRAMS = {
     "run_module": "import runpy; sys.path.insert(0, HERE); runpy.run_module('lib')",
     "source_loader": "import importlib.machinery as m, types; "
                      "m.SourceFileLoader('lib', HERE + '/lib.py').exec_module(types.ModuleType('lib'))",
+    "spec_from_file": "import importlib.util as u; s = u.spec_from_file_location('lib', HERE + '/lib.py'); "
+                      "s.loader.exec_module(u.module_from_spec(s))",
     "sourceless_loader": "import importlib.machinery as m, types; "
                          "m.SourcelessFileLoader('lib', HERE + '/lib.pyc').exec_module(types.ModuleType('lib'))",
     "zipimporter": "import zipimport; exec(zipimport.zipimporter(HERE + '/lib.zip').get_code('lib'))",
@@ -41,13 +47,31 @@ PROGRAMS = {
             "p = multiprocessing.get_context('fork').Process(target=child)\n"
             "p.start(); p.join(); sys.exit(p.exitcode)",
 }
-FILES = {"sourceless": "lib.pyc", "run_path_pyc": "lib.pyc", "sourceless_loader": "lib.pyc", "zip_import": "lib.zip",
+# The module that 3.12 has no more: with the file already open, as text or as data, or not.
+IMP = "import warnings; warnings.simplefilter('ignore'); import imp; "
+IMP_PROGRAMS = {
+    "imp_source": "imp.load_source('lib', HERE + '/lib.py')",
+    "imp_source_text": "imp.load_source('lib', HERE + '/lib.py', open(HERE + '/lib.py'))",
+    "imp_source_data": "imp.load_source('lib', HERE + '/lib.py', open(HERE + '/lib.py', 'rb'))",
+    "imp_compiled": "imp.load_compiled('lib', HERE + '/lib.pyc')",
+    "imp_compiled_data": "imp.load_compiled('lib', HERE + '/lib.pyc', open(HERE + '/lib.pyc', 'rb'))",
+    "imp_package": "imp.load_package('lib', HERE + '/lib')",
+    "imp_module": "imp.load_module('lib', *imp.find_module('lib', [HERE]))",
+    "imp_module_compiled": "imp.load_module('lib', *imp.find_module('lib', [HERE]))",
+    "imp_module_package": "imp.load_module('lib', *imp.find_module('lib', [HERE]))",
+    "imp_reload": "imp.reload(imp); imp.load_source('lib', HERE + '/lib.py', open(HERE + '/lib.py'))",
+    "imp_importer": "import pkgutil; pkgutil.ImpImporter(HERE).find_module('lib').load_module('lib')",
+}
+PROGRAMS.update({name: IMP + text for name, text in IMP_PROGRAMS.items()})
+FILES = {"imp_compiled": "lib.pyc", "imp_compiled_data": "lib.pyc", "imp_module_compiled": "lib.pyc",
+         "imp_package": "lib/__init__.py", "imp_module_package": "lib/__init__.py",
+         "sourceless": "lib.pyc", "run_path_pyc": "lib.pyc", "sourceless_loader": "lib.pyc", "zip_import": "lib.zip",
          "zipimporter": "lib.zip", "package": "pack/lib.py", "run_path_directory": "dir/__main__.py"}
 ENTRIES = ("script", "zipapp", "directory", "module")
 # zipimport turns the refusal into an error of its own, and the import system then asks other finders.
-SWALLOWED = {"zip_import": rb"ModuleNotFoundError: No module named 'lib'",
-             "zipimporter": rb"zipimport.ZipImportError: .*",
-             "zipapp": None}
+SWALLOWED = {"zip_import": rb"ModuleNotFoundError: No module named 'lib' \('[^']+/lib\.zip' was " + REFUSAL + rb"\)",
+             "zipimporter": rb"zipimport\.ZipImportError: can't open Zip file: '[^']+/lib\.zip': " + REFUSAL,
+             "zipapp": rb"PermissionError: " + REFUSAL}
 
 
 class Gallery:
@@ -115,6 +139,8 @@ def gallery(prefix, minor, workspace, key, galleries):
 @pytest.mark.parametrize("name", [*ENTRIES, *PROGRAMS])
 def test_load_path(gallery, name):
     enforcing, auditing = gallery.enforcing, gallery.auditing
+    if name in IMP_PROGRAMS and enforcing.version >= (3, 12):
+        return
     victim = gallery.victim(name)
     before = victim.read_bytes()
     for sp in (enforcing, auditing):
@@ -146,13 +172,85 @@ def assert_told(refused, name, victim):
         assert re.search(REFUSAL, refused.err)
     elif name in SWALLOWED:
         assert refused.status == 1
-        assert SWALLOWED[name] is None or re.fullmatch(SWALLOWED[name], last_line(refused)), refused.err
+        assert re.fullmatch(SWALLOWED[name], last_line(refused)), refused.err
     elif name == "module":
         assert refused.status == 1 and re.search(REFUSAL, refused.err), refused.err
     elif name == "fork":
         assert refused.status == 1 and re.search(rb"PermissionError: .*" + REFUSAL, refused.err), refused.err
     else:
         assert_permission_error(refused, victim)
+
+
+@pytest.mark.parametrize("argv", [["-i"], ["-x"], []], ids=["interactive", "first_line_skipped", "no_archive"])
+def test_script_that_cpython_opens_by_name(sp, work, argv):
+    """Nobody can judge what CPython opens once more: with -i and -x, and if what looks like an archive, for
+    which the policy lets it look itself, is none."""
+    script = write(work / "app.py", "\nprint('mark B')\n%s" % ("" if argv else "#PK\5\6\n"), 0o666)
+    sp.apply("verify: {mode: enforce}\nentry: {allow: [zip, options]}\n")
+    quiet = {"stdin": subprocess.DEVNULL}
+    assert sp.run_python("-B", *argv, script, **quiet)[:2] == (0, b"mark B\n")
+    refused = sp.run("-B", *argv, script, **quiet)
+    assert b"mark B" not in refused.out and re.search(rb"PermissionError: " + REFUSED_BY_NAME, refused.err), refused
+    record = one(events(sp.records(), "cpython.run_file"))
+    assert (record["verdict"], record["rules"], record["level"]) == ("deny", [RULE], "high")
+    assert b"run it without -i and -x" in explain(sp, record["id"]).out
+    script.chmod(0o644)  # approved or not: nobody knows what it would find
+    assert b"mark B" not in sp.run("-B", *argv, script, **quiet).out
+    if not argv:
+        script.write_text("print('mark A')\n")
+        assert sp.run("-B", script)[:3] == (0, b"mark A\n", b"")
+    sp.apply("verify: {mode: audit}\nentry: {allow: [zip, options]}\n")
+    sp.clear_logs()
+    assert sp.run("-B", *argv, script, **quiet).status == 0
+    if argv:
+        assert one(events(sp.records(), "cpython.run_file"))["verdict"] == "would-deny"
+
+
+OTHER = """import sys
+%s
+class Forged:
+    mode, closed = "rb", False
+    def __enter__(self): return self
+    def __exit__(self, *args): pass
+    def read(self): return b"print('mark B')"
+there = %r
+imp.load_source("lib", there + "/lib.py", %s)
+"""
+
+
+@pytest.mark.parametrize("given", ["open(there + '/lib.txt', 'rb')", "Forged()", "open(there + '/empty', 'rb')"])
+@pytest.mark.parametrize("name", ["lib.py", "gone.py"])
+def test_imp_gets_another_file(sp, work, key, given, name):
+    """It is told an approved file's name, or none that is there, and gets other bytes to read."""
+    if sp.version >= (3, 12):
+        return
+    tree = Tree(work / "srv", key)
+    main = tree.write("main.py", (OTHER % (IMP, str(tree.root), given)).replace("/lib.py", "/" + name))
+    lib = tree.write("lib.py", mark())
+    tree.approve(sp)
+    tree.write("lib.txt", mark("B"))
+    tree.write("empty", "")
+    ran = b"" if "empty" in given else b"mark B\n"
+    assert sp.run_python("-B", main)[:3] == (0, ran, b"")
+    refused = sp.run("-B", main)
+    assert (refused.status, refused.out) == (1, b""), refused
+    if name == "lib.py":
+        assert re.match(rb"PermissionError: .*refused by rule %s: its bytes are not those of the file " % RULE.encode(),
+                        last_line(refused)), refused.err
+        told = explain(sp, record_id(refused.err)).out.decode()
+        assert "its bytes are not those of the file" in told and "To allow it: let the program load" in told
+        assert [r["verdict"] for r in judged(sp, lib)] == ["allow"]
+    else:
+        assert last_line(refused).startswith(b"FileNotFoundError: ")
+    sp.apply(tree.policy("audit"))
+    sp.clear_logs()
+    assert sp.run("-B", main)[:3] == (0, ran, b"")
+    record = events(sp.records(), "spython.open_code")[-1]
+    assert (record["verdict"], record["rules"]) == ("would-deny", [RULE])
+    sp.apply("")
+    sp.clear_logs()
+    assert sp.run("-B", main)[:3] == (0, ran, b"")
+    assert {r["verdict"] for r in events(sp.records(), "spython.open_code")} == {"allow"}
 
 
 MAIN = "import sys\nsys.path.insert(0, %r)\nimport lib\n"

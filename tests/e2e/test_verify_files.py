@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Verified loading: which file it is that counts, files that change meanwhile, older releases, start-up
 hooks, and why something was refused."""
+import base64
+import hashlib
 import json
 import mmap
 import os
@@ -15,6 +17,7 @@ from harness import events, one, run, write
 from verified import (HOOK_RULE, Tree, assert_permission_error, explain, flip, judged, make_key, mark, record_id,
                       sha256)
 
+NOBODY = 65534
 MAIN = "import sys\nsys.path.insert(0, %r)\nimport lib\n"
 
 
@@ -311,6 +314,29 @@ def test_explain(sp_one, tree):
     assert explain(sp, wanted, "--log", log).out == found.out
 
 
+def test_explain_goes_past_what_cannot_be_read(sp_one, tree, work):
+    """Logs of other users lie in the same directory; a sink's directory may be closed altogether."""
+    if os.geteuid() != 0:
+        harness.unavailable("becoming another user needs root")
+    sp, closed = sp_one, work / "closed"
+    flip(tree.lib)
+    closed.mkdir(mode=0o700)
+    wanted = record_id(assert_not_run(sp, tree.main).err)
+    sp.apply(tree.policy(more="log:\n  sinks:\n    - {type: file, path: %s/}\n    - {type: file}\n" % closed))
+    mine = one([p for p in sp.logs() if wanted.split("-")[0] in p.name])
+    os.chown(mine, NOBODY, NOBODY)
+    for i in range(16):  # wherever readdir() has them: before it, and after
+        write(sp.log / ("shared-%d.jsonl" % i), "", 0o600)
+        write(sp.log / ("spython-%d-%s.jsonl" % (i, wanted.split("-")[0])), "", 0o600)
+    asked = {"env": sp.env(), "user": NOBODY, "group": NOBODY, "extra_groups": []}
+    found = run([sp.ctl, "explain", wanted], **asked)
+    assert found.status == 0 and b"To allow it: put the file back" in found.out and found.err == b"", found
+    found = run([sp.ctl, "explain", "0123456789abcdef-1"], **asked)
+    assert found.status != 0 and b"in none of the logs that can be read; '" in found.err, found
+    assert b"Permission denied" in found.err and len(found.err.splitlines()) == 1
+    assert b"is in none of the logs here" in sp.spythonctl("explain", "0123456789abcdef-1").err
+
+
 @pytest.mark.parametrize("wanted, reason", [("0123456789abcdef-1", b"in none of the logs"), ("x", b"not the id"),
                                             ("0123456789abcdef-", b"not the id"), ("../../etc/passwd", b"not the id")])
 def test_explain_unknown(sp_one, wanted, reason):
@@ -328,3 +354,18 @@ def test_explain_owner_and_unlisted(sp_one, tree, work):
     harness.assert_refused(refused, harness.REFUSED)
     text = explain(sp, record_id(refused.err)).out.decode()
     assert "owner: rejected" in text and "mode 0666" in text and "let root own '%s'" % script in text
+
+
+def test_distribution_of_what_was_changed(sp_one, work, key):
+    """The record of a refused file has all that is known about it, the distribution it came with last."""
+    sp, tree = sp_one, Tree(work / "srv", key)
+    lib = tree.write("shop.py", mark())
+    main = tree.write("main.py", MAIN.replace("import lib", "import shop") % str(tree.root))
+    digest = base64.urlsafe_b64encode(hashlib.sha256(lib.read_bytes()).digest()).rstrip(b"=").decode()
+    tree.write("shop-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: shop\nVersion: 1.0\n")
+    tree.write("shop-1.0.dist-info/RECORD", "shop.py,sha256=%s,%d\n" % (digest, lib.stat().st_size))
+    tree.approve(sp)
+    assert_ran(sp, main)
+    flip(lib)
+    assert_not_run(sp, main, lib)
+    assert judged(sp, lib)[-1]["args"]["distribution"] == "shop 1.0"

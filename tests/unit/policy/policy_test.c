@@ -163,17 +163,6 @@ void remove_tree(char *dir)
     free(dir);
 }
 
-void need_root(void)
-{
-    const char *must = getenv("SPYTHON_MUST_WORK");
-
-    if (geteuid() == 0)
-        return;
-    if (must && strcmp(must, "1") == 0)
-        fail_msg("this test needs root");
-    skip();
-}
-
 void assert_contains_at(const char *text, const char *part, const char *file, int line)
 {
     if (strstr(text, part))

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../unavailable.h"
 #include "policy/policy.h"
 #include "policy/policy_compile.h"
 
@@ -45,9 +46,6 @@ char *path_in(const char *dir, const char *name);
 void write_file(const char *path, const void *data, size_t len, unsigned mode);
 void write_text(const char *dir, const char *name, const char *text);
 void remove_tree(char *dir); /* frees `dir` as well */
-
-/* Skips the running test unless it runs as root; with SPYTHON_MUST_WORK=1 it fails instead. */
-void need_root(void);
 
 #define assert_contains(text, part) assert_contains_at((text), (part), __FILE__, __LINE__)
 void assert_contains_at(const char *text, const char *part, const char *file, int line);

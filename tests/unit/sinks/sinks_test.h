@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "../unavailable.h"
 #include "sinks/log.h"
 
 #define SESSION "c0ffee0123456789"

@@ -347,11 +347,7 @@ static void test_chroot(void **state)
     pid_t pid;
 
     (void)state;
-    if (geteuid() != 0) {
-        if (getenv("SPYTHON_MUST_WORK"))
-            fail_msg("needs root");
-        skip();
-    }
+    need_root();
     assert_int_equal(mkdir(below("jail"), 0700), 0);
     assert_int_equal(mkdir(below("log"), 0700), 0);
     pid = fork();

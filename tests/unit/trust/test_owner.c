@@ -373,7 +373,7 @@ static void test_rows(void **state)
         place_teardown(&made);
     }
     if (unable)
-        skip();
+        unavailable("another user, or a mount, cannot be had here");
 }
 
 static void test_flaws(void **state)

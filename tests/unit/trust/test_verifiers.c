@@ -134,7 +134,7 @@ static void test_execcheck_no_file(void **state)
 
     (void)state;
     if (!has_execve_check())
-        skip();
+        unavailable("AT_EXECVE_CHECK needs Linux 6.14");
     trust_execcheck.check(&policy, &root, &file, &evidence);
     expect_evidence(&evidence, TRUST_REJECTED, "EBADF", "closed");
 }
@@ -174,7 +174,7 @@ static void test_xattr(void **state)
     hex_encode(digest, DIGEST_SIZE, right);
     ask(&trust_xattr, &policy, &root, place->file, &evidence);
     if (evidence.answer == TRUST_UNAVAILABLE)
-        skip(); /* no user attributes on /tmp here */
+        unavailable("the file system of /tmp has no user attributes");
     expect_evidence(&evidence, TRUST_NO_OPINION, "has no hash attribute", "none");
 
     assert_int_equal(setxattr(place->file, HASH, right, 64, 0), 0);
@@ -305,9 +305,9 @@ static void test_selinux_inactive(void **state)
 
     need_root();
     if (access("/sys/fs/selinux/enforce", F_OK) == 0)
-        skip();
+        unavailable("SELinux is active");
     if (setxattr(place->file, "security.selinux", label, sizeof(label), 0) < 0)
-        skip();
+        unavailable("the file system of /tmp has no security attributes");
     ask(&trust_selinux, &policy, &one, place->file, &evidence);
     expect_evidence(&evidence, TRUST_UNAVAILABLE, "SELinux is not active", "inactive");
 }

@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "../unavailable.h"
 #include "trust/trust.h"
 #include "trust/trust_verifiers.h"
 
@@ -65,12 +66,6 @@ bool ask_in_child(const struct question *question, struct trust_evidence *ret);
 
 /* Mounts of our own, which end with the child. */
 bool enter_mounts(const struct place *place);
-
-#define need_root()                                                                                \
-    do {                                                                                           \
-        if (geteuid() != 0)                                                                        \
-            skip();                                                                                \
-    } while (0)
 
 void expect_evidence(const struct trust_evidence *evidence, enum trust_answer answer,
                      const char *reason, const char *label);
