@@ -122,7 +122,7 @@ struct code_mark code_mark_get_at(Py_ssize_t place, PyCodeObject *code)
     uintptr_t bits;
 
     if (is_in_image(code))
-        return (struct code_mark){(uint64_t)(uintptr_t)code | 1ull << 63, true, false, false};
+        return (struct code_mark){(uint64_t)(uintptr_t)code | 1ull << 63, true, true, true};
     bits = change_mark(place, code, 0, 0);
     return (struct code_mark){bits >> MARK_SHIFT, bits & MARK_APPROVED, bits & MARK_LIBRARY_KNOWN,
                               bits & MARK_LIBRARY};

@@ -24,6 +24,8 @@ void evidence_add_digest(struct evidence *e, const struct trust_file *file)
         return;
     hex_encode(file->digest, DIGEST_SIZE, e->digest);
     evidence_add_text(e, "sha256", e->digest);
+    if (file->digest_cached)
+        evidence_add(e, "cached", (struct value){.kind = VALUE_BOOL, .i = 1});
 }
 
 const struct trust_evidence *evidence_deciding(const struct trust_result *result)

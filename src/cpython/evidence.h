@@ -30,7 +30,7 @@ void evidence_add(struct evidence *e, const char *name, struct value value);
 /* Nothing if `text` is NULL or empty. */
 void evidence_add_text(struct evidence *e, const char *name, const char *text);
 
-/* `sha256`, if it was computed. */
+/* `sha256`, if it is known, and whether it is from the table of digests. */
 void evidence_add_digest(struct evidence *e, const struct trust_file *file);
 
 /* Root, answers, and what the verifier that decided has to say; `why`, unless it is empty, is the

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "cpython/approval.h"
 #include "cpython/evidence.h"
 #include "cpython/hashing.h"
 #include "cpython/native_copy.h"
@@ -210,7 +211,7 @@ static bool judge(void)
     j.file.fd = j.fd;
     j.file.path = j.walk.real;
     hashing_expect((size_t)j.st.st_size);
-    trust_judge(&j.policy->trust, &j.file, &j.result);
+    approval_judge(&j.policy->trust, &j.file, &j.result);
     j.judged = true;
     return j.result.trusted && is_lasting();
 }

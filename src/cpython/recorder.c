@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/prefault.h"
+#include "cpython/approval.h"
 #include "cpython/sources.h"
 #include "stage1/handover.h"
 
@@ -122,6 +123,7 @@ static void begin_session(void)
 /* fork(2): the locks are held over the fork, so that the child finds them in a known state. */
 static void before_fork(void)
 {
+    approval_before_fork();
     pthread_mutex_lock(&contexts_lock);
     log_before_fork(recorder.log);
 }
@@ -130,12 +132,14 @@ static void after_fork_parent(void)
 {
     log_after_fork_parent(recorder.log);
     pthread_mutex_unlock(&contexts_lock);
+    approval_after_fork_parent();
 }
 
 static void after_fork_child(void)
 {
     struct thread_context *mine = recorder_thread, *next;
 
+    approval_after_fork_child();
     pthread_mutex_init(&contexts_lock, NULL);
     sources_after_fork();
     for (struct thread_context *c = contexts; c; c = next) {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cpython/arenas.h"
 #include "cpython/code_marks.h"
 #include "cpython/compat.h"
 #include "cpython/environment.h"
@@ -430,6 +431,7 @@ int startup_run(struct startup *s)
     status = preinitialise(s);
     if (PyStatus_Exception(status))
         Py_ExitStatusException(status);
+    arenas_init();
     if (hook_install() < 0)
         Py_ExitStatusException(PyStatus_NoMemory());
     s->before_start(s->ctx);

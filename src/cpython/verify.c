@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cpython/approval.h"
 #include "cpython/evidence.h"
 #include "cpython/hashing.h"
 
@@ -42,12 +43,27 @@ enum trust_kind verify_kind(const char *path, const void *data, size_t len)
     return TRUST_SOURCE;
 }
 
+void verify_opened(struct verify_file *file)
+{
+    const struct policy_verify *policy = &recorder.settings->verify;
+    struct trust_file trust = {.fd = file->fd, .path = file->real_path};
+
+    if (policy->mode == VERIFY_OFF || !file->real_path)
+        return;
+    trust_file_opened(&policy->trust, &trust);
+    file->sealed_first = trust.sealed_first;
+}
+
 /* The name that the opened file has now, whatever links led to it. */
 static bool find_path(struct judgement *j)
 {
     char link[32];
     ssize_t len;
 
+    if (j->file->real_path) {
+        (void)snprintf(j->path, sizeof(j->path), "%s", j->file->real_path);
+        return true;
+    }
     (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", j->file->fd);
     len = readlink(link, j->path, sizeof(j->path) - 1);
     if (len <= 0 || j->path[0] != '/')
@@ -95,9 +111,10 @@ static void judge(struct judgement *j)
         .kind = file->kind,
         .data = file->data,
         .len = file->len,
+        .sealed_first = file->sealed_first,
     };
     hashing_expect(file->len);
-    trust_judge(&j->policy->trust, &j->trust, &j->result);
+    approval_judge(&j->policy->trust, &j->trust, &j->result);
     j->judged = true;
 }
 

@@ -18,8 +18,10 @@
 
 /* A file that was opened to be executed. */
 struct verify_file {
-    struct value name; /* as it was asked for */
-    int fd;            /* -1: it could not be opened, see `error` */
+    struct value name;     /* as it was asked for */
+    const char *real_path; /* what was opened, if that is known; NULL: the kernel is asked */
+    bool sealed_first;     /* by verify_opened() */
+    int fd;                /* -1: it could not be opened, see `error` */
     struct stat st;
     const void *data; /* all of it */
     size_t len;
@@ -38,6 +40,10 @@ struct verify_verdict {
 
 /* What a file is, from its name and its beginning. */
 enum trust_kind verify_kind(const char *path, const void *data, size_t len);
+
+/* Looks at a file that was opened, before it is read: whether the kernel guards its bytes already.
+ * `real_path`, fd and st are set. Not calling it costs time, no safety. With or without the GIL. */
+void verify_opened(struct verify_file *file);
 
 /*
  * Judges, and writes spython.open_code and, for a file that runs code at start-up,

@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "ctl/policy_apply.h"
 #include "ctl/policy_back.h"
+#include "ctl/policy_trial.h"
 #include "ctl/policy_view.h"
 
 static int load_previous(const struct ctl *ctl, struct policy *ret, struct problem *problem)
@@ -20,6 +21,22 @@ static int load_previous(const struct ctl *ctl, struct policy *ret, struct probl
         return problem_todo(problem, "change the sources and run spythonctl apply");
     }
     return r < 0 ? problem_from_err(problem, &err) : 0;
+}
+
+/* Files may have changed since it was in force. */
+static int try_previous(const struct ctl *ctl, const struct policy *previous,
+                        struct problem *problem)
+{
+    struct trial trial;
+    int r;
+
+    trial_run(ctl, previous, &trial);
+    r = trial_problem(&trial, problem);
+    trial_done(&trial);
+    if (r < 0)
+        (void)problem_todo(problem, "get these files approved, or stop enforcing for a while: "
+                                    "spythonctl off --for 2h --reason TEXT");
+    return r;
 }
 
 int cmd_rollback(struct ctl *ctl, int argc, char **argv)
@@ -39,7 +56,7 @@ int cmd_rollback(struct ctl *ctl, int argc, char **argv)
             printf("no setting changes\n");
         policy_done(&before);
     }
-    if (policy_swap_back(ctl, &problem) == 0)
+    if (try_previous(ctl, &previous, &problem) == 0 && policy_swap_back(ctl, &problem) == 0)
         printf("policy %" PRIu64 " is in force again for new processes; the sources are as they "
                "were\n",
                previous.serial);

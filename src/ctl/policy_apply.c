@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "ctl/digest_table.h"
 #include "ctl/files.h"
 #include "ctl/manifest_source.h"
 #include "ctl/output.h"
@@ -285,6 +286,22 @@ static int look_at_changes(const struct ctl *ctl, const struct policy *before, c
     return r;
 }
 
+/* Also where the sources say the same as before: the files may be others. */
+static void write_digests(const struct ctl *ctl, const void *data, size_t len)
+{
+    struct problem problem = {0};
+    struct policy policy;
+    struct err err = ERR_INIT;
+
+    if (policy_load_memory(data, len, &policy, &err) < 0)
+        return; /* it was proved that it does */
+    if (digest_table_write(ctl, &policy, &problem) < 0) {
+        (void)problem_todo(&problem, "starts are slower until spythonctl apply can write it");
+        (void)problem_report(DIGEST_CACHE_NAME, &problem);
+    }
+    policy_done(&policy);
+}
+
 /* What is to come back is on disk before the policy changes. */
 static int put_in_force(const struct ctl *ctl, const void *data, size_t len,
                         const struct pending *confirm, struct problem *problem)
@@ -330,14 +347,18 @@ int policy_apply_sources(const struct ctl *ctl, const struct policy_apply_option
     if (has_before && !built_in && policy_compare_sources(ctl, &in_force) == SOURCES_SAME) {
         printf("nothing to apply: policy %" PRIu64 " is in force and says the same\n",
                in_force.serial);
+        if (!options->dry_run)
+            write_digests(ctl, data, len);
     } else {
         r = look_at_changes(ctl, has_before ? &in_force : NULL, data, len, problem);
         confirm.serial = serial;
         confirm.previous = has_before && !built_in ? in_force.serial : 0;
         confirm.deadline = options->confirm_within ? pending_now() + options->confirm_within : 0;
         if (r == 0 && !options->dry_run &&
-            (r = put_in_force(ctl, data, len, &confirm, problem)) == 0)
+            (r = put_in_force(ctl, data, len, &confirm, problem)) == 0) {
             *ret_serial = serial;
+            write_digests(ctl, data, len);
+        }
     }
     if (has_before)
         policy_done(&in_force);

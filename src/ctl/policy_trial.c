@@ -52,6 +52,25 @@ static void explain(const struct trust_result *result, char why[WHY_SIZE])
                        last->source[0] ? " [" : "", last->source, last->source[0] ? "]" : "");
 }
 
+/* The linker opens a native object by its path after it was judged, so that path must be one that
+ * nobody else can change, unless the kernel keeps the bytes or they are copied. */
+static bool is_lasting(const struct run *run, struct trust_file *file, struct trust_result *result)
+{
+    struct trust_evidence *owner = &result->evidence[0];
+
+    for (unsigned i = 0; i < result->count; i++)
+        if (result->evidence[i].verifier == TRUST_BY_FSVERITY &&
+            result->evidence[i].answer == TRUST_TRUSTED)
+            return true;
+    if ((uint64_t)file->st.st_size <= run->settings->verify.copy_max)
+        return true;
+    memset(owner, 0, sizeof(*owner));
+    owner->verifier = TRUST_BY_OWNER;
+    trust_verifiers[TRUST_BY_OWNER]->check(&run->trust, result->root, file, owner);
+    result->count = 1;
+    return owner->answer == TRUST_TRUSTED;
+}
+
 /* Whether the file would be allowed to run; if not, `why` says the reason. */
 static bool would_load(const struct run *run, const char *path, enum trust_kind kind,
                        char why[WHY_SIZE])
@@ -82,16 +101,19 @@ static bool would_load(const struct run *run, const char *path, enum trust_kind 
     real[n] = '\0';
     file.path = real;
     trust_file_opened(&run->trust, &file);
-    r = fd_read_all(fd, MAX_SOURCE, &data, &file.len);
-    if (r < 0) {
-        (void)snprintf(why, WHY_SIZE, "cannot be read: %s", strerror(-r));
-        return false;
+    if (kind != TRUST_NATIVE) { /* that is its own content */
+        r = fd_read_all(fd, MAX_SOURCE, &data, &file.len);
+        if (r < 0) {
+            (void)snprintf(why, WHY_SIZE, "cannot be read: %s", strerror(-r));
+            return false;
+        }
+        file.data = data;
     }
-    file.data = data;
     trust_judge(&run->trust, &file, &result);
-    if (!result.trusted)
-        explain(&result, why);
-    return result.trusted;
+    if (result.trusted && (kind != TRUST_NATIVE || is_lasting(run, &file, &result)))
+        return true;
+    explain(&result, why);
+    return false;
 }
 
 static void try_file(struct run *run, const char *path, enum trust_kind kind)
@@ -110,6 +132,33 @@ static void try_standard_library(struct run *run, const char *stdlib)
         CLEANUP_FREE char *path = must_format("%s/%s", stdlib, needed[i]);
 
         try_file(run, path, TRUST_SOURCE);
+    }
+}
+
+/* Modules of the standard library that are shared objects: _json, _ssl and their kind. */
+static void try_native_library(struct run *run, const char *directory)
+{
+    DIR *dir = opendir(directory);
+    const struct dirent *entry;
+
+    while (dir && (entry = readdir(dir)) != NULL) {
+        CLEANUP_FREE char *path = must_format("%s/%s", directory, entry->d_name);
+        size_t len = strlen(entry->d_name);
+
+        if (len > 3 && strcmp(entry->d_name + len - 3, ".so") == 0)
+            try_file(run, path, TRUST_NATIVE);
+    }
+    if (dir)
+        (void)closedir(dir);
+}
+
+static void try_native_libraries(struct run *run, const struct interpreter_record *in)
+{
+    for (uint32_t i = 0; i < in->path_count && i < INTERPRETER_MAX_PATHS; i++) {
+        const char *name = strrchr(in->paths[i], '/');
+
+        if (name && strcmp(name, "/lib-dynload") == 0)
+            try_native_library(run, in->paths[i]);
     }
 }
 
@@ -173,9 +222,16 @@ static void try_settings(struct run *run, const struct interpreter *all, size_t 
 {
     const struct policy_settings *s = run->settings;
 
-    for (size_t i = 0; i < count; i++)
-        if (all[i].is_registered && all[i].record.stdlib[0])
+    for (size_t i = 0; i < count; i++) {
+        if (!all[i].is_registered || !all[i].record.stdlib[0])
+            continue;
+        if (s->verify.mode == VERIFY_ENFORCE)
             try_standard_library(run, all[i].record.stdlib);
+        if (s->verify.native == VERIFY_ENFORCE)
+            try_native_libraries(run, &all[i].record);
+    }
+    if (s->verify.mode != VERIFY_ENFORCE)
+        return;
     if (s->match_script[0])
         try_file(run, s->match_script, TRUST_SCRIPT);
     if (s->match_venv[0])
@@ -184,16 +240,21 @@ static void try_settings(struct run *run, const struct interpreter *all, size_t 
         try_venv(run, s->venv, all, count);
 }
 
+static bool enforces(const struct policy_settings *settings)
+{
+    return settings->verify.mode == VERIFY_ENFORCE || settings->verify.native == VERIFY_ENFORCE;
+}
+
 void trial_run(const struct ctl *ctl, const struct policy *policy, struct trial *ret)
 {
     CLEANUP_FREE struct interpreter *all = NULL;
-    bool enforces = policy->host->verify.mode == VERIFY_ENFORCE;
+    bool any = enforces(policy->host);
     size_t count;
 
     *ret = (struct trial){0};
     for (uint32_t i = 0; i < policy->app_count; i++)
-        enforces |= policy->apps[i].verify.mode == VERIFY_ENFORCE;
-    if (!enforces)
+        any |= enforces(&policy->apps[i]);
+    if (!any)
         return; /* looking at the interpreters costs their digests */
     count = interpreter_all(ctl, &all);
     for (uint32_t i = 0; i <= policy->app_count; i++) {
@@ -201,7 +262,7 @@ void trial_run(const struct ctl *ctl, const struct policy *policy, struct trial 
         struct run run = {.settings = s, .trust = s->verify.trust, .trial = ret};
 
         run.trust.owner = ctl->owner;
-        if (s->verify.mode == VERIFY_ENFORCE)
+        if (enforces(s))
             try_settings(&run, all, count);
     }
 }

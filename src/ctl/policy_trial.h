@@ -24,9 +24,9 @@ struct trial {
 
 /*
  * Judges, for the host and each app whose code is enforced: os.py, site.py and encodings of every
- * registered interpreter; the app's script; the modules right below site-packages of the app's
- * environment, of which at least one must load. Bytecode is not asked about, since the source is
- * used instead. Done with trial_done().
+ * registered interpreter, and the shared objects of its lib-dynload; the app's script; the modules
+ * right below site-packages of the app's environment, of which at least one must load. Bytecode is
+ * not asked about, since the source is used instead. Done with trial_done().
  */
 void trial_run(const struct ctl *ctl, const struct policy *policy, struct trial *ret);
 void trial_done(struct trial *trial);

@@ -122,6 +122,7 @@ static void set_verify(json_t *object, const struct policy_verify *verify)
     set(object, json_text(verify_mode_name(verify->native)), "verify.native.mode");
     set(object, json_integer((json_int_t)verify->copy_max), "verify.native.copy");
     set(object, json_text(verify_mode_name(verify->hooks)), "verify.hooks");
+    set(object, json_text(verify->fresh_digests ? "fresh" : "cached"), "verify.digests");
     for (uint32_t i = 0; i < verify->trust.root_count; i++)
         set_root(object, &verify->trust.roots[i], verify->trust.roots[i].path);
     set_root(object, verify->trust.elsewhere, "elsewhere");

@@ -94,8 +94,10 @@ bool session_read_maps(const char *maps, const struct session_paths *paths, stru
         if (read_core_path(path, paths->libexec, ret->minor)) {
             has_core = true;
             ret->core_replaced = is_deleted;
-        } else if (strncmp(path, paths->policy, policy_len) == 0 &&
+        } else if (ret->policy != SESSION_POLICY_STALE &&
+                   strncmp(path, paths->policy, policy_len) == 0 &&
                    (path[policy_len] == '\0' || path[policy_len] == '.')) {
+            /* One that has looked into a newer policy maps both: what it started with counts. */
             ret->policy = judge_policy(paths, inode, path, is_deleted);
         }
     }

@@ -26,7 +26,9 @@ struct tree_file {
     uint8_t sha256[DIGEST_SIZE];
     bool has_verity;
     uint8_t verity[DIGEST_SIZE];
-    uint32_t flags;           /* enum manifest_flag */
+    uint64_t inode;
+    int64_t changed; /* digest_cache_changed() of the file that was hashed; 0: it was not */
+    uint32_t flags;  /* enum manifest_flag */
     const char *distribution; /* "" if none; points into tree->distributions */
 };
 
@@ -47,6 +49,8 @@ struct tree_options {
     bool wants_verity;
     bool shows_progress; /* on standard error */
     bool keep_odd;       /* FIFOs, devices, names that cannot be listed: note, do not refuse */
+    bool settles;        /* write back what is dirty before a file is hashed, and pass over those
+                          * that change meanwhile or cannot be read: `changed` stays 0 */
 };
 
 /* Opens a root. tree_done() in any case. */

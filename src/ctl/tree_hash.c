@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "ctl/output.h"
 #include "ctl/tree.h"
+#include "trust/digest_cache.h"
 
 #define BUFFER_SIZE ((size_t)256 << 10)
 #define VERITY_BLOCK 4096
@@ -152,6 +153,13 @@ static int hash_opened(struct hasher *h, struct tree_file *file)
 
     h->read = 0;
     h->hash_failed = false;
+    /* From then on a mapping that somebody has written through faults, and sets the time of change.
+     */
+    if (h->all->options->settles &&
+        sync_file_range(h->fd, 0, 0,
+                        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                            SYNC_FILE_RANGE_WAIT_AFTER) < 0)
+        return -errno;
     if (fstat(h->fd, &before) < 0)
         return -errno;
     if (!S_ISREG(before.st_mode))
@@ -169,8 +177,12 @@ static int hash_opened(struct hasher *h, struct tree_file *file)
         return -errno;
     if (!is_same(&before, &after) || h->read != (uint64_t)after.st_size)
         return -EAGAIN;
+    if (h->hash_failed || !EVP_DigestFinal_ex(h->ctx, file->sha256, NULL))
+        return -ENOMEM;
     file->size = h->read;
-    return h->hash_failed || !EVP_DigestFinal_ex(h->ctx, file->sha256, NULL) ? -ENOMEM : 0;
+    file->inode = after.st_ino;
+    file->changed = digest_cache_changed(&after);
+    return 0;
 }
 
 static void hash_one(struct hasher *h, struct tree_file *file)
@@ -181,6 +193,8 @@ static void hash_one(struct hasher *h, struct tree_file *file)
     h->fd = openat(h->all->tree->fd, file->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     r = h->fd < 0 ? -errno : hash_opened(h, file);
     fd_close(h->fd);
+    if (h->all->options->settles && r != -ENOMEM)
+        return;
     if (r == -EAGAIN)
         fail(h->all, r, file->path, "changed while it was read");
     else if (r == -EFBIG)

@@ -206,6 +206,7 @@ char *text_escape(char *p, const char *end, const struct text *text, enum text_f
                   size_t *ret_used)
 {
     bool narrow = text->kind != VALUE_TEXT2 && text->kind != VALUE_TEXT4;
+    bool tail_tried = false;
     size_t i = 0;
 
     while (i < text->len) {
@@ -221,6 +222,15 @@ char *text_escape(char *p, const char *end, const struct text *text, enum text_f
             i += plain;
             if (plain > 0)
                 continue;
+        } else if (narrow && !tail_tried && (size_t)(end - p) >= text->len - i) {
+            size_t tail = text->len - i;
+
+            tail_tried = true;
+            if (text_copy_plain_short(p, (const unsigned char *)text->data + i, tail)) {
+                p += tail;
+                i += tail;
+                break;
+            }
         }
         if (end - p >= ESCAPED_MAX) {
             p += put_next(p, text, i, form, &units);

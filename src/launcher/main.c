@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/prefault.h"
 #include "base/state_dir.h"
+#include "cpython/approval.h"
 #include "cpython/native_gate.h"
 #include "cpython/recorder.h"
 #include "stage1/handover.h"
@@ -59,13 +60,12 @@ static void step_read_interpreter(void)
 
 static void step_load_policy(void)
 {
-    char path[PATH_MAX + 64];
     struct err err = ERR_INIT;
     int r;
 
-    (void)snprintf(path, sizeof(path), "%s/etc/spython/policy.bin",
+    (void)snprintf(plan.policy_path, sizeof(plan.policy_path), "%s/etc/spython/policy.bin",
                    state_dir_of_prefix(plan.prefix));
-    r = policy_load(path, plan.owner, &plan.policy, &err);
+    r = policy_load(plan.policy_path, plan.owner, &plan.policy, &err);
     if (r == -ENOENT)
         r = policy_builtin(&plan.policy, &err);
     if (r < 0)
@@ -151,11 +151,28 @@ static void step_command_line(void)
 
 /* Besides root, whoever owns spython may change the code that it runs. The settings lie in memory
  * of ours: policy_load() has decoded them. */
-static void step_name_owner(void)
+static void step_prepare_verifying(void)
 {
     struct policy_settings *settings = (struct policy_settings *)(uintptr_t)plan.settings;
 
     settings->verify.trust.owner = plan.owner;
+    approval_start(plan.policy_path, plan.owner, &plan.policy, settings);
+}
+
+/* In the directory of policy.bin, which policy_load() has checked: where code is verified, policy
+ * is not the built-in one. What cannot be used is not missed, but for the time that it saves. */
+static void step_map_digests(void)
+{
+    struct policy_verify *verify = (struct policy_verify *)(uintptr_t)&plan.settings->verify;
+    char path[PATH_MAX + 64];
+    struct err err = ERR_INIT;
+
+    if (verify->fresh_digests || (verify->mode == VERIFY_OFF && verify->native == VERIFY_OFF))
+        return;
+    (void)snprintf(path, sizeof(path), "%s/etc/spython/" DIGEST_CACHE_NAME,
+                   state_dir_of_prefix(plan.prefix));
+    if (digest_cache_open(path, plan.owner, &plan.digests, &err) == 0)
+        verify->trust.digests = &plan.digests;
 }
 
 static void step_open_log(void)
@@ -223,7 +240,8 @@ int launcher_main(int argc, char **argv, char **envp)
     step_choose_settings();
     plan_pin_environment(&plan);
     step_forget_variables();
-    step_name_owner();
+    step_prepare_verifying();
+    step_map_digests();
     step_command_line();
     step_open_log();
     if (on_exit(write_stop, NULL) != 0)

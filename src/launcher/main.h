@@ -13,6 +13,7 @@
 #include "policy/policy.h"
 #include "stage1/handover_parse.h"
 #include "stage1/interpreter_record.h"
+#include "trust/digest_cache.h"
 
 /* Everything that is known about this start, filled step by step. */
 struct plan {
@@ -27,8 +28,10 @@ struct plan {
     char removed[4096];    /* names of the variables that the first stage removed, separated by = */
 
     struct interpreter_record interpreter;
+    char policy_path[PATH_MAX + 64];
     struct policy policy;
     const struct policy_settings *settings;
+    struct digest_cache digests;
 
     struct startup startup;
     char script_real[PATH_MAX]; /* real path of the script; "" if there is none */

@@ -395,6 +395,7 @@ static bool merge_verify(struct merge *m)
     v->native = merge_verify_mode(m, PICK(m, verify.native, v->mode), "native");
     v->hooks = merge_verify_mode(m, PICK(m, verify.hooks, default_hooks(m)), "hooks");
     v->copy_max = app && app->copy_given ? app->copy_max : m->host->verify.copy_max;
+    v->fresh_digests = PICK(m, verify.fresh_digests, 0);
     if (m->host->verify.elsewhere_given)
         elsewhere = &m->host->verify.elsewhere;
     if (app && app->elsewhere_given)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/digest.h"
@@ -94,9 +95,10 @@ struct policy_verify {
     enum verify_mode mode;
     enum verify_mode native; /* shared objects */
     enum verify_mode hooks;  /* start-up hooks that nobody has approved */
-    uint64_t copy_max; /* native files that others can change are copied into a sealed memfd up
-                        * to this size; 0: refused */
-    struct trust_policy trust; /* owner is filled in by whoever loads the policy */
+    uint64_t copy_max;  /* native files that others can change are copied into a sealed memfd up
+                         * to this size; 0: refused */
+    bool fresh_digests; /* compute each, whatever the table of apply says */
+    struct trust_policy trust; /* owner and digests are filled in by whoever loads the policy */
 };
 
 /* All settings of one app, or of the host: what profile, spython.yaml and apps.d/NAME.yml say,
@@ -133,7 +135,15 @@ struct policy_settings {
     struct policy_verify verify;
 };
 
+/* Which file a policy was loaded from. The time tells a new file from one whose number it got. */
+struct policy_identity {
+    dev_t device;
+    ino_t inode;
+    struct timespec changed;
+};
+
 struct policy {
+    struct policy_identity identity; /* zeroed: not from a file */
     const void *map; /* the file, for `spythonctl ps` to see; NULL: not from a file */
     size_t map_len;
     void *bytes;                 /* what was read from the file, which is what was checked */
@@ -164,6 +174,12 @@ struct policy {
  * file.
  */
 int policy_load(const char *path, uid_t owner, struct policy *ret, struct err *err);
+
+/* The same of a descriptor that is open for reading and stays the caller's; `path` is where it was
+ * opened, for the directories above it and for messages. */
+int policy_load_opened(int fd, const char *path, uid_t owner, struct policy *ret, struct err *err);
+
+struct policy_identity policy_identity_of(const struct stat *st);
 
 /* The same on bytes in memory, which stay the caller's and must outlive `ret`. For the built-in
  * policy, tests and the fuzzer. */

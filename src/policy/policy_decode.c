@@ -366,6 +366,7 @@ static void decode_verify(struct decoder *d, uint32_t index, struct policy_verif
     out->native = number(d, in.native, VERIFY_OFF, "unknown mode of verification");
     out->hooks = number(d, in.hooks, VERIFY_OFF, "unknown mode of verification");
     out->copy_max = in.copy_max;
+    out->fresh_digests = number(d, in.fresh_digests, 1, "unknown way to get digests");
     if (!check_slice(d, in.roots, POLICY_TABLE_ROOTS))
         return;
     if (in.elsewhere >= count_of(d, POLICY_TABLE_ROOTS)) {

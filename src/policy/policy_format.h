@@ -136,6 +136,8 @@ struct policy_verify_v2 {
     uint32_t elsewhere; /* index of POLICY_TABLE_ROOTS */
     uint64_t copy_max;
     struct policy_slice roots;
+    uint32_t fresh_digests; /* 0 or 1 */
+    uint32_t reserved;      /* 0 */
 };
 
 struct policy_root_v2 {
@@ -164,7 +166,7 @@ struct policy_hook_v2 {
 _Static_assert(sizeof(struct policy_envelope) == 48, "layout");
 _Static_assert(sizeof(struct policy_header) == 24, "layout");
 _Static_assert(POLICY_HEADER_SIZE(POLICY_TABLE_V1_MAX) == 136, "layout");
-_Static_assert(sizeof(struct policy_verify_v2) == 32, "layout");
+_Static_assert(sizeof(struct policy_verify_v2) == 40, "layout");
 _Static_assert(sizeof(struct policy_root_v2) == 28, "layout");
 _Static_assert(sizeof(struct policy_manifest_v2) == 40, "layout");
 _Static_assert(sizeof(struct policy_hook_v2) == 36, "layout");

@@ -34,16 +34,15 @@ static int open_policy(const char *path, struct err *err)
     return err_set(err, -errno, "cannot open policy '%s': %s", path, strerror(errno));
 }
 
-static int check_file(int fd, const char *path, uid_t owner, struct err *err)
+static int check_file(int fd, const char *path, uid_t owner, struct stat *ret, struct err *err)
 {
-    struct stat st;
     int r;
 
-    if (fstat(fd, &st) < 0)
+    if (fstat(fd, ret) < 0)
         return err_set(err, -errno, "cannot look at policy '%s': %s", path, strerror(errno));
-    if (!S_ISREG(st.st_mode))
+    if (!S_ISREG(ret->st_mode))
         return err_set(err, -EPERM, "policy '%s' is not a regular file", path);
-    r = owner_check_stat(&st, owner, path, err);
+    r = owner_check_stat(ret, owner, path, err);
     if (r < 0) {
         err_prefix(err, "policy");
         return r;
@@ -92,18 +91,28 @@ static int read_checked(int fd, struct policy_file *file, const char *path, stru
 
 int policy_load(const char *path, uid_t owner, struct policy *ret, struct err *err)
 {
+    CLEANUP_FD int fd = open_policy(path, err);
+
+    return fd < 0 ? fd : policy_load_opened(fd, path, owner, ret, err);
+}
+
+struct policy_identity policy_identity_of(const struct stat *st)
+{
+    return (struct policy_identity){st->st_dev, st->st_ino, st->st_ctim};
+}
+
+int policy_load_opened(int fd, const char *path, uid_t owner, struct policy *ret, struct err *err)
+{
     struct policy policy = {.map = NULL};
     struct policy_file file = {.data = NULL};
-    CLEANUP_FD int fd = -1;
+    struct stat st;
     void *map;
     int r;
 
-    fd = open_policy(path, err);
-    if (fd < 0)
-        return fd;
-    r = check_file(fd, path, owner, err);
+    r = check_file(fd, path, owner, &st, err);
     if (r < 0)
         return r;
+    policy.identity = policy_identity_of(&st);
     r = read_checked(fd, &file, path, err);
     if (r < 0)
         return r;

@@ -240,6 +240,7 @@ static void put_verify(struct writer *w, const struct policy_write_input *input,
     out.native = verify->native;
     out.hooks = verify->hooks;
     out.copy_max = verify->copy_max;
+    out.fresh_digests = verify->fresh_digests;
     out.elsewhere = put_root(w, input, verify->trust.elsewhere);
     out.roots = begin_slice(w, POLICY_TABLE_ROOTS, verify->trust.root_count);
     for (uint32_t i = 0; i < verify->trust.root_count; i++)

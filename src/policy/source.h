@@ -63,6 +63,7 @@ struct source_root {
 
 struct source_verify {
     struct opt_number mode, native, hooks; /* enum verify_mode */
+    struct opt_number fresh_digests;
     bool copy_given;
     uint64_t copy_max;
     bool roots_given;

@@ -31,6 +31,14 @@ static void read_hooks(struct reader *reader, const struct yaml_node *value, voi
     read_mode_of(reader, value, "'hooks' in 'verify'", &((struct source_verify *)target)->hooks);
 }
 
+static void read_digests(struct reader *reader, const struct yaml_node *value, void *target)
+{
+    static const char *const names[] = {"cached", "fresh"};
+    struct opt_number *fresh = &((struct source_verify *)target)->fresh_digests;
+
+    fresh->given = reader_choice(reader, value, "'digests' in 'verify'", names, 2, &fresh->value);
+}
+
 static void read_native_mode(struct reader *reader, const struct yaml_node *value, void *target)
 {
     read_mode_of(reader, value, "'mode' in 'native'", &((struct source_verify *)target)->native);
@@ -195,7 +203,7 @@ void source_read_verify(struct reader *reader, const struct yaml_node *value, vo
 {
     static const struct reader_key keys[] = {
         {"mode", read_mode},     {"roots", read_roots}, {"elsewhere", read_elsewhere},
-        {"native", read_native}, {"hooks", read_hooks},
+        {"native", read_native}, {"hooks", read_hooks}, {"digests", read_digests},
     };
     struct source *source = target;
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "trust/digest_cache.h"
 #include "trust/trust_verifiers.h"
 
 #ifndef PR_GET_SECUREBITS
@@ -46,11 +47,38 @@ const char *trust_kind_name(enum trust_kind kind)
     return (unsigned)kind < TRUST_KIND_MAX ? kind_names[kind] : "source";
 }
 
+static bool has_bytes(const struct trust_file *file)
+{
+    /* An empty script may come as no data at all: only a native file is its own content. */
+    return file->data || file->kind != TRUST_NATIVE;
+}
+
+/* Bytes that are not those of the file (a copy, what was read of one that grew) have another
+ * length, or the file has another time of change. */
+static bool find_digest(struct trust_file *file)
+{
+    uint64_t len = has_bytes(file) ? file->len : (uint64_t)file->st.st_size;
+
+    return file->policy && file->fd >= 0 &&
+           digest_cache_find(file->policy->digests, file->fd, len, file->policy->owner,
+                             file->digest);
+}
+
+int trust_file_digest_again(struct trust_file *file, uint8_t ret[DIGEST_SIZE])
+{
+    if (file->digest_cached) {
+        file->digest_known = file->digest_cached = false;
+        file->policy = NULL;
+    }
+    return trust_file_digest(file, ret);
+}
+
 int trust_file_digest(struct trust_file *file, uint8_t ret[DIGEST_SIZE])
 {
+    if (!file->digest_known && find_digest(file))
+        file->digest_known = file->digest_cached = true;
     if (!file->digest_known) {
-        /* An empty script may come as no data at all: only a native file is its own content. */
-        if (file->data || file->kind != TRUST_NATIVE) {
+        if (has_bytes(file)) {
             if (!file->data && file->len)
                 return -EINVAL;
             digest_sha256(file->data ? file->data : "", file->len, file->digest);
@@ -128,6 +156,7 @@ void trust_judge(const struct trust_policy *policy, struct trust_file *file,
 {
     uint32_t all, any;
 
+    file->policy = policy;
     ret->root = trust_find_root(policy, file->path);
     ret->count = 0;
     ret->trusted = false;

@@ -27,6 +27,8 @@ enum trust_answer {
 
 const char *trust_answer_name(enum trust_answer answer); /* "rejected", "trusted", ... */
 
+struct trust_policy;
+
 /* What the bytes are for: they are judged alike, but records and messages say it. */
 enum trust_kind {
     TRUST_SOURCE = 0, /* .py, and anything without a suffix of its own */
@@ -50,11 +52,11 @@ struct trust_file {
                        * dynamic linker maps from the path itself, and where len is 0 */
     size_t len;
     bool sealed_first; /* by trust_file_opened(): had fs-verity before `data` was read */
+    const struct trust_policy *policy; /* set by trust_judge(); NULL: no digest is looked up */
     bool digest_known;
+    bool digest_cached;          /* it was computed when policy was applied */
     uint8_t digest[DIGEST_SIZE]; /* use trust_file_digest() */
 };
-
-struct trust_policy;
 
 /*
  * Notes what cannot be found out any more once the bytes are read: whether the kernel guarded them
@@ -63,9 +65,12 @@ struct trust_policy;
  */
 void trust_file_opened(const struct trust_policy *policy, struct trust_file *file);
 
-/* SHA-256 of data, or of a native file's content if there is none; computed once. Returns 0 or
- * -errno. */
+/* SHA-256 of data, or of a native file's content if there is none; found in the policy's table of
+ * digests (digest_cache.h), or computed once. Returns 0 or -errno. */
 int trust_file_digest(struct trust_file *file, uint8_t ret[DIGEST_SIZE]);
+
+/* The same for one that is not the expected one: if it came from the table, computes it. */
+int trust_file_digest_again(struct trust_file *file, uint8_t ret[DIGEST_SIZE]);
 
 /* The order is that of the lists in records and of `trust_verifiers`. */
 enum trust_verifier_id {
@@ -108,9 +113,12 @@ struct trust_root {
     uint32_t label_count;
 };
 
+struct digest_cache;
+
 struct trust_policy {
-    uid_t owner;                    /* who may change code besides root: spython's owner */
-    const struct trust_root *roots; /* in any order */
+    uid_t owner;                        /* who may change code besides root: spython's owner */
+    const struct digest_cache *digests; /* of unchanged files; NULL: all are computed */
+    const struct trust_root *roots;     /* in any order */
     uint32_t root_count;
     const struct trust_root *elsewhere; /* never NULL */
 };

@@ -32,7 +32,8 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="changes owners and us
 
 def stage1_binary():
     named = os.environ.get("SPYTHON_STAGE1_BIN")
-    path = Path(named) if named else harness.SOURCE / "build/src/stage1/spython-stage1"
+    build = Path(os.environ.get("SPYTHON_BUILD", harness.SOURCE / "build"))
+    path = Path(named) if named else build / "src/stage1/spython-stage1"
     if not path.is_file():
         harness.unavailable("%s is not built (SPYTHON_STAGE1_BIN names another)" % path)
     return path

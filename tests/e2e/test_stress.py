@@ -309,15 +309,15 @@ def test_file_size_limit_of_each_file(counted, work):
     """A limit that holds some records: the session goes on in the next file, and loses nothing."""
     script = write(work / "a.py", '''\
 import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (40960, 40960))
-for n in range(500): sys.audit("limited", n)
+resource.setrlimit(resource.RLIMIT_FSIZE, (131072, 131072))
+for n in range(1500): sys.audit("limited", n)
 ''')
     found = counted.run(script)
     assert found.status == 0, found
     records = counted.records(torn=20)
     assert all_numbers_accounted(records) == 0
-    assert len(events(records, "limited")) == 500
-    assert len(counted.logs()) > 3 and max(p.stat().st_size for p in counted.logs()) <= 40960
+    assert len(events(records, "limited")) == 1500
+    assert len(counted.logs()) > 3 and max(p.stat().st_size for p in counted.logs()) <= 131072
     assert max(records, key=lambda r: r["seq"])["event"] == "spython.stop"
 
 

@@ -94,6 +94,30 @@ def test_apply_refuses_a_policy_without_the_standard_library(sp_one):
     apply(sp_one, none % "audit")  # the control
 
 
+def test_apply_refuses_a_policy_without_native_modules(sp_one):
+    none = "verify:\n  mode: off\n  native: {mode: %s}\n  elsewhere: {all: [xattr]}\n"
+    result = apply(sp_one, none % "enforce", status=NEGATIVE)
+    assert b"lib-dynload/" in result.err and b"xattr: has no hash attribute" in result.err
+    assert not sp_one.policy_bin.exists()
+    apply(sp_one, none % "audit")  # the control
+
+
+@is_root
+def test_rollback_refuses_what_would_lock_out(sp_one, work):
+    script = write(work / "shop.py", "print('sold')\n")
+    write(sp_one.etc / "apps.d/shop.yml", "match:\n  script: %s\n" % script)
+    apply(sp_one, verify("enforce"))
+    apply(sp_one, verify("audit"))
+    before = sp_one.policy_bin.read_bytes()
+    script.chmod(0o666)
+    result = ctl(sp_one, "rollback", status=NEGATIVE)
+    assert b"owner: can be written by everybody" in result.err and b"spythonctl off" in result.err
+    assert sp_one.policy_bin.read_bytes() == before and sp_one.run(script).out == b"sold\n"
+    script.chmod(0o644)
+    ctl(sp_one, "rollback")  # the control
+    assert sp_one.policy_bin.read_bytes() != before and sp_one.run(script).out == b"sold\n"
+
+
 @is_root
 def test_apply_shows_ten_files_and_counts_the_rest(sp_one, work):
     for i in range(12):

@@ -32,6 +32,9 @@ static void test_maps(void **state)
         {CORE MAP("76", POLICY ".1"), &with_policy, true, SESSION_POLICY_STALE},
         {CORE MAP("76", POLICY " (deleted)"), &with_policy, true, SESSION_POLICY_STALE},
         {CORE MAP("99", POLICY), &with_policy, true, SESSION_POLICY_CURRENT}, /* overlay */
+        {CORE MAP("77", POLICY) MAP("76", POLICY " (deleted)"), &with_policy, true,
+         SESSION_POLICY_STALE},
+        {CORE MAP("76", POLICY ".1") MAP("77", POLICY), &with_policy, true, SESSION_POLICY_STALE},
         {CORE MAP("77", POLICY), &without_policy, true, SESSION_POLICY_STALE},
         {CORE, &with_policy, true, SESSION_POLICY_BUILT_IN},
         {CORE MAP("77", "/opt/s/etc/spython/policy.binary"), &with_policy, true,
