@@ -2,11 +2,14 @@
 /* Signing is left to the tools that administrators' keys live in: ssh-keygen knows agents and
  * hardware keys, openssl PKCS#11 providers, gpg smart cards. They may ask on the terminal. */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
-#include "trust/signature.h"
+#include "trust/signature_kinds.h"
 #include "trust/tool.h"
 
 #define SIGN_SECONDS 600 /* a person looks for the token */
@@ -24,7 +27,43 @@ static void add(struct words *words, const char *const *more)
     words->list[words->count] = NULL;
 }
 
-static int fill(const struct signature_signer *signer, struct words *words, struct err *err)
+/* Whether the file is a public key without the private one beside it, which ssh-keygen takes. */
+static bool is_public_half(const char *key, struct err *err, int *ret)
+{
+    CLEANUP_FD int fd = open(key, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    CLEANUP_FREE char *data = NULL, *other = strdup(key);
+    size_t len = 0, name_len = strlen(key);
+
+    *ret = 0;
+    if (!other) {
+        *ret = err_set(err, -ENOMEM, "out of memory");
+    } else if (fd < 0) {
+        *ret = err_set(err, -errno, "cannot read the key '%s': %s", key, strerror(errno));
+    } else if ((*ret = fd_read_all(fd, TRUST_STORE_MAX_KEY_SIZE, &data, &len)) < 0) {
+        (void)err_set(err, *ret, "cannot read the key '%s': %s", key, strerror(-*ret));
+    } else if (trust_key_sniff(data, len) == TRUST_KEY_SSH) {
+        if (name_len > 4 && strcmp(key + name_len - 4, ".pub") == 0)
+            other[name_len - 4] = '\0';
+        return strcmp(other, key) == 0 || access(other, F_OK) < 0;
+    }
+    return false;
+}
+
+/* Said here, since ssh-keygen does not tell that it looked for an agent. */
+static int check_ssh_key(const char *key, struct err *err)
+{
+    int r;
+
+    if (is_public_half(key, err, &r) && !getenv("SSH_AUTH_SOCK"))
+        return err_set(err, -ENOKEY,
+                       "the private key of '%s' is not beside it, and SSH_AUTH_SOCK names no "
+                       "agent that could hold it",
+                       key);
+    return r;
+}
+
+static int fill(const struct signature_signer *signer, const char *chain, struct words *words,
+                struct err *err)
 {
     static const char *const ssh[] = {"ssh-keygen",      "-Y", "sign", "-q", "-n",
                                       SIGNATURE_PURPOSE, NULL};
@@ -45,6 +84,8 @@ static int fill(const struct signature_signer *signer, struct words *words, stru
         add(words, cms);
         add(words,
             (const char *const[]){"-signer", signer->certificate, "-inkey", signer->key, NULL});
+        if (chain)
+            add(words, (const char *const[]){"-certfile", chain, NULL});
         break;
     case TRUST_KEY_OPENPGP:
         add(words, openpgp);
@@ -63,22 +104,60 @@ static int fill(const struct signature_signer *signer, struct words *words, stru
     return 0;
 }
 
-int signature_make(const struct signature_signer *signer, const void *data, size_t len,
-                   char **ret_sig, size_t *ret_sig_len, struct err *err)
+static int run(const struct signature_signer *signer, const char *chain, const void *data,
+               size_t len, struct tool *tool, struct err *err)
 {
     struct words words = {0};
-    struct tool tool = {.input = data,
-                        .input_len = len,
-                        .output_max = SIGNATURE_MAX_SIZE,
-                        .seconds = SIGN_SECONDS,
-                        .for_person = true};
-    int r = fill(signer, &words, err);
+    int r = fill(signer, chain, &words, err);
 
     if (r < 0)
         return r;
-    tool.name = words.list[0];
-    tool.argv = words.list;
-    r = tool_run(&tool, err);
+    *tool = (struct tool){.name = words.list[0],
+                          .argv = words.list,
+                          .input = data,
+                          .input_len = len,
+                          .output_max = SIGNATURE_MAX_SIZE,
+                          .seconds = SIGN_SECONDS,
+                          .for_person = true};
+    r = tool_run(tool, err);
+    tool->argv = NULL; /* it ends here */
+    return r;
+}
+
+/* With the chain in a file of its own, if there is one. */
+static int run_with_chain(const struct signature_signer *signer, const void *data, size_t len,
+                          struct tool *tool, struct err *err)
+{
+    CLEANUP_FREE char *chain = NULL;
+    struct tool_dir dir;
+    char path[128];
+    size_t chain_len = 0;
+    int r = 0;
+
+    if (signer->kind == TRUST_KEY_SSH)
+        r = check_ssh_key(signer->key, err);
+    else if (signer->kind == TRUST_KEY_X509 && signer->certificate)
+        r = signature_chain_read(signer->certificate, &chain, &chain_len, err);
+    if (r < 0)
+        return r;
+    if (!chain)
+        return run(signer, NULL, data, len, tool, err);
+    r = tool_dir_make(&dir, err);
+    if (r < 0)
+        return r;
+    r = tool_dir_write(&dir, "chain.pem", chain, chain_len, path, err);
+    if (r == 0)
+        r = run(signer, path, data, len, tool, err);
+    tool_dir_remove(&dir);
+    return r;
+}
+
+int signature_make(const struct signature_signer *signer, const void *data, size_t len,
+                   char **ret_sig, size_t *ret_sig_len, struct err *err)
+{
+    struct tool tool = {0};
+    int r = run_with_chain(signer, data, len, &tool, err);
+
     if (r < 0)
         return r;
     if (tool.status != 0 || signature_sniff(tool.output, tool.output_len) != signer->kind) {
