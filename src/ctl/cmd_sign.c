@@ -242,7 +242,7 @@ static int write_files(const struct job *job, const char *text, size_t len, cons
     CLEANUP_FREE char *sig_path = must_format("%s%s", job->out, signature_suffix(job->signer.kind));
     int r;
 
-    for (enum trust_key_kind kind = TRUST_KEY_SSH; kind < TRUST_KEY_KIND_MAX; kind++) {
+    for (enum trust_key_kind kind = TRUST_KEY_SSH; kind <= TRUST_KEY_OPENPGP; kind++) {
         CLEANUP_FREE char *other = must_format("%s%s", job->out, signature_suffix(kind));
 
         if (kind != job->signer.kind && unlink(other) < 0 && errno != ENOENT)

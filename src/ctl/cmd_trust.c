@@ -12,6 +12,7 @@
 #include "ctl/output.h"
 #include "ctl/policy_apply.h"
 #include "ctl/signed_manifest.h"
+#include "trust/revocation_list.h"
 
 /* "shop" of "/tmp/shop.pub". */
 static char *name_of_file(const char *path)
@@ -44,6 +45,8 @@ static int check_new(const struct trust_store *store, const struct trust_key *ke
 {
     const struct trust_revocation *revoked = trust_store_find_revoked(store, key->fingerprint);
     const struct trust_key *same = find_key(store, key->fingerprint);
+    const struct trust_key *named = find_key(store, key->name);
+    struct err err = ERR_INIT;
 
     if (revoked) {
         problem_set(problem, -EKEYREVOKED, "was revoked on %s: %s", revoked->date, revoked->reason);
@@ -53,11 +56,40 @@ static int check_new(const struct trust_store *store, const struct trust_key *ke
         problem_set(problem, -EEXIST, "is there already under the name '%s'", same->name);
         return problem_todo(problem, "nothing needs to be done");
     }
-    if (find_key(store, key->name)) {
+    if (named && named->kind == TRUST_KEY_CRL && key->kind == TRUST_KEY_CRL) {
+        if (revocation_list_check_next(named, key, &err) < 0)
+            return problem_from_err(problem, &err);
+    } else if (named) {
         problem_set(problem, -EEXIST, "another key has the name '%s'", key->name);
         return problem_todo(problem, "give it another with --name");
     }
     return 0;
+}
+
+/* Of an authority that is not in trust.d itself, signatures bring the certificate. */
+static int check_list(const struct trust_store *store, const struct trust_key *list,
+                      bool *ret_known, struct problem *problem)
+{
+    struct err err = ERR_INIT;
+
+    if (revocation_list_check_issuer(store, list, ret_known, &err) < 0) {
+        problem_from_err(problem, &err);
+        return problem_todo(problem, "get it from where the authority publishes it");
+    }
+    return 0;
+}
+
+static void print_added(const struct trust_key *key, bool known)
+{
+    if (key->kind != TRUST_KEY_CRL)
+        printf("signatures by %s count now: %s %s\n", safe(key->name),
+               trust_key_kind_name(key->kind), key->fingerprint);
+    else
+        printf("certificates on the list %s count no more%s\n"
+               "add the next one before it expires: without it nothing of its authority counts\n"
+               "run spythonctl apply to put that in force\n",
+               safe(key->name),
+               known ? "" : ", if the authority that signatures name has signed the list");
 }
 
 static int install_key(const struct ctl *ctl, const struct trust_key *key, const char *data,
@@ -83,6 +115,7 @@ static int add_key(const struct ctl *ctl, const char *path, struct problem *prob
     struct trust_store store = {0};
     struct trust_key key = {0};
     struct err err = ERR_INIT;
+    bool known = true;
     size_t len;
     int r = lock;
 
@@ -95,15 +128,15 @@ static int add_key(const struct ctl *ctl, const char *path, struct problem *prob
     r = trust_key_parse(trust_key_sniff(data, len), data, len, name, &key, &err);
     if (r < 0) {
         problem_set(problem, r == -EBADMSG ? UNFIT : r, "%s", err.msg);
-        problem_todo(problem, "name a public key: ssh-ed25519 ..., a PEM certificate, or what gpg "
-                              "--export writes");
+        problem_todo(problem, "name a public key: ssh-ed25519 ..., a certificate or revocation "
+                              "list in PEM, or what gpg --export writes");
         return problem->err.code;
     }
     if ((r = trust_read(ctl, &store, problem)) == 0 &&
         (r = check_new(&store, &key, problem)) == 0 &&
+        (key.kind != TRUST_KEY_CRL || (r = check_list(&store, &key, &known, problem)) == 0) &&
         (r = install_key(ctl, &key, data, len, problem)) == 0)
-        printf("signatures by %s count now: %s %s\n", safe(key.name), trust_key_kind_name(key.kind),
-               key.fingerprint);
+        print_added(&key, known);
     trust_key_done(&key);
     trust_store_done(&store);
     return r;
@@ -225,9 +258,24 @@ static int append_revocation(const struct ctl *ctl, const char *fingerprint, con
     return trust_note(ctl, problem, "trust revoke %s: %s", fingerprint, reason);
 }
 
-static int revoke_key(const struct ctl *ctl, const char *text, const char *reason,
+/* "ab01..." of "SHA256 Fingerprint=AB:01:..." (openssl) or "AB01 ..." (gpg). */
+static char *plain_fingerprint(const char *text)
+{
+    const char *from = strrchr(text, '=');
+    char *plain = must_copy(from ? from + 1 : text), *to = plain;
+
+    for (const char *at = plain; *at; at++)
+        if (*at != ':' && *at != ' ')
+            *to++ = *at;
+    *to = '\0';
+    return plain;
+}
+
+static int revoke_key(const struct ctl *ctl, const char *given, const char *reason,
                       struct problem *problem)
 {
+    CLEANUP_FREE char *plain = plain_fingerprint(given);
+    const char *text = trust_fingerprint_is_valid(plain) ? plain : given;
     CLEANUP_FD int lock = policy_lock(ctl, problem);
     struct trust_store store = {0};
     const struct trust_key *key;
@@ -236,7 +284,10 @@ static int revoke_key(const struct ctl *ctl, const char *text, const char *reaso
     if (r < 0)
         return r;
     key = find_key(&store, text);
-    if (!key && !trust_fingerprint_is_valid(text)) {
+    if (key && key->kind == TRUST_KEY_CRL) {
+        problem_set(problem, UNFIT, "is a revocation list and no key");
+        r = problem_todo(problem, "take it away with spythonctl trust remove");
+    } else if (!key && !trust_fingerprint_is_valid(text)) {
         problem_set(problem, -ENOENT, "is neither a key in trust.d nor a fingerprint");
         r = problem_todo(problem, "see spythonctl trust list");
     } else if (trust_store_find_revoked(&store, key ? key->fingerprint : text)) {

@@ -92,6 +92,7 @@ static int fill(const struct signature_signer *signer, const char *chain, struct
         if (signer->key)
             add(words, (const char *const[]){"--local-user", signer->key, NULL});
         break;
+    case TRUST_KEY_CRL:
     case TRUST_KEY_NONE:
     case TRUST_KEY_KIND_MAX:
     default:

@@ -2,6 +2,7 @@
 """Where keys live and what becomes of them: agents, tokens, passphrases, chains of certificates, and
 keys that ran out, were revoked or are for something else. Each refusal has a control beside it."""
 import contextlib
+import json
 import os
 import stat
 import subprocess
@@ -9,6 +10,7 @@ import subprocess
 import pytest
 
 import harness
+from authority import LEAF, ROOT, Authority
 from harness import run, write
 from signing import BAD_SIGNATURE, tool
 from terminal import converse, without_terminal
@@ -196,3 +198,342 @@ def test_keygen_without_passphrase(signer):
     key.with_suffix(".pub").unlink()
     signer.ctl("keygen", "--no-passphrase", "--out", key)
     assert not is_locked(key)
+
+
+# ---- X.509: chains of certificates
+
+
+@pytest.fixture
+def root(signer):
+    """A root whose certificate is trusted, and no other."""
+    made = Authority(signer.work, "root")
+    signer.ctl("trust", "add", made.cert)
+    return made
+
+
+def sign_cms(signer, leaf, cert=None, *options):
+    signer.sign("--format", "cms", "--cert", cert or leaf.cert, "--no-compile", "--serial", "1", *options, key=leaf.key)
+
+
+def check(signer, leaf, *chain, words=None):
+    """Signs with the chain; `words` are said if it is refused, None is accepted."""
+    sign_cms(signer, leaf, leaf.chain(*chain))
+    said = signer.verify(status=BAD_SIGNATURE if words else 0)
+    assert words in said if words else said["signer"]["name"] == "root", said
+
+
+def test_chain_in_the_signature(signer, root):
+    """Only the root is trusted: what stands between has to come with the signature."""
+    upper = root.sub("upper")
+    lower = upper.sub("lower")
+    leaf = lower.leaf()
+    check(signer, leaf, lower, upper)
+    check(signer, leaf, upper, lower, root)  # in any order, and with the root
+    check(signer, leaf, words=b"/CN=lower")
+    check(signer, leaf, lower, words=b"/CN=upper")
+    check(signer, leaf, upper, words=b"/CN=lower")
+    said = signer.verify(status=BAD_SIGNATURE)
+    assert b"--cert" in said, said
+    signer.ctl("trust", "add", lower.cert)
+    signer.verify()
+
+
+def test_chain_file(signer, root):
+    """What a file of certificates may look like."""
+    inter = root.sub("inter")
+    leaf = inter.leaf()
+    check(signer, leaf, inter)
+    chain = leaf.chain(inter)
+    sign = ["sign", signer.tree, "--name", "shop", "--format", "cms", "--key", leaf.key, "--out", signer.manifest]
+    good = chain.read_bytes()
+    for bad in (good[:-200] + good[-30:], good + b"".join([inter.cert.read_bytes()] * 20)):
+        found = signer.ctl(*sign, "--cert", write(chain, bad), status=1)
+        assert b"damaged" in found.err, found
+    signer.ctl(*sign, "--cert", write(chain, b"remarks\n" + good.replace(b"-----BEGIN", b"\nmore\n-----BEGIN")))
+    signer.verify()
+    found = converse([signer.sp.ctl, *sign, "--cert", inter.cert], [], signer.sp.env())
+    assert found.status == 1 and b"and --cert" in found.out, found  # not that of the key
+
+
+CHAINS = {
+    "good": (dict(), dict(), None),
+    "expired": (dict(start=-3, end=-1), dict(), b"expired"),
+    "not yet valid": (dict(start=1, end=3), dict(), b"not yet valid"),
+    "no authority": (dict(extensions="basicConstraints = critical, CA:FALSE\nkeyUsage = keyCertSign"), dict(),
+                     b"invalid CA"),
+    "an authority that does not say so": (dict(extensions="keyUsage = keyCertSign"), dict(), b"invalid CA"),
+    "may not sign certificates": (dict(extensions="basicConstraints = critical, CA:TRUE\nkeyUsage = cRLSign"), dict(),
+                                  b"not good"),
+    "for servers": (dict(extensions=ROOT + "\nextendedKeyUsage = serverAuth"), dict(), b"other purposes"),
+    "for code": (dict(extensions=ROOT + "\nextendedKeyUsage = codeSigning, serverAuth"), dict(), None),
+    "other names": (dict(extensions=ROOT + "\nnameConstraints = critical, permitted;dirName:elsewhere\n"
+                         "[elsewhere]\nCN = elsewhere"), dict(), b"permitted subtree violation"),
+    "an unknown critical extension": (dict(extensions=ROOT + "\n1.2.3.4 = critical, ASN1:NULL"), dict(),
+                                      b"unhandled critical extension"),
+    "sha1": (dict(digest="sha1"), dict(), b"too weak"),
+    "small key": (dict(key="rsa:1024"), dict(), b"too weak"),
+    "leaf expired": (dict(), dict(start=-3, end=-1), b"expired"),
+    "leaf not yet valid": (dict(), dict(start=1, end=3), b"not yet valid"),
+    "leaf for keys": (dict(), dict(extensions="keyUsage = critical, keyEncipherment"), b"not for digital signatures"),
+    "leaf for servers": (dict(), dict(extensions="keyUsage = digitalSignature\nextendedKeyUsage = serverAuth"),
+                         b"other purposes"),
+    "leaf for time stamps": (dict(), dict(extensions="extendedKeyUsage = critical, timeStamping"), b"other purposes"),
+    "leaf for anything": (dict(), dict(extensions="extendedKeyUsage = anyExtendedKeyUsage"), None),
+    "leaf that says nothing": (dict(), dict(extensions=""), None),
+    "leaf sha1": (dict(), dict(digest="sha1"), b"too weak"),
+    "leaf small key": (dict(), dict(key="rsa:1024"), b"too weak"),
+    "leaf rsa": (dict(key="rsa:2048"), dict(key="rsa:2048"), None),
+}
+
+
+@pytest.mark.parametrize("fault", CHAINS)
+def test_chain_with_a_fault(signer, root, fault):
+    """openssl signs with any of them. The good one and its kin are the controls."""
+    between, leaf, words = CHAINS[fault]
+    inter = root.sub("inter", **between)
+    check(signer, inter.leaf("leaf", **leaf), inter, words=words)
+
+
+def test_path_length(signer, root):
+    """An authority that may issue for end users only, with another one below it."""
+    for allowed, words in ((1, None), (0, b"path length")):
+        upper = root.sub("upper%d" % allowed, "basicConstraints = critical, CA:TRUE, pathlen:%d\nkeyUsage = keyCertSign"
+                         % allowed)
+        lower = upper.sub("lower")
+        check(signer, lower.leaf(), lower, upper, words=words)
+        check(signer, upper.leaf(), upper)
+
+
+def test_leaf_that_issues(signer, root):
+    """Who may sign code may not make others that may."""
+    leaf = root.leaf("leaf")
+    check(signer, leaf)
+    check(signer, leaf.leaf("below"), leaf, words=b"invalid CA")
+
+
+def test_forged_issuer(signer, root):
+    """An authority of the same name with a key of its own."""
+    real, forged = root.sub("inter"), Authority(signer.work, "forger").sub("inter")
+    leaf = forged.leaf()
+    check(signer, leaf, forged, words=b"in trust.d")
+    check(signer, leaf, real, words=b"trust.d")
+    check(signer, real.leaf(), real)
+
+
+def test_weak_digest(signer, root):
+    leaf = root.leaf()
+    sign_cms(signer, leaf)
+    for md, status in (("sha1", BAD_SIGNATURE), ("sha512", 0)):
+        tool("openssl", "cms", "-sign", "-binary", "-in", signer.manifest, "-signer", leaf.cert, "-inkey", leaf.key,
+             "-outform", "PEM", "-out", signer.signature(), "-md", md)
+        said = signer.verify(status=status)
+        assert not status or b"weak" in said, said
+
+
+# ---- X.509: revocation
+
+
+@pytest.mark.parametrize("form", ["sha256", "sha1", "plain"])
+@pytest.mark.parametrize("which", ["leaf", "inter", "root"])
+def test_revoked_certificate(signer, root, which, form):
+    """By fingerprint, as openssl prints it or as hexadecimal digits."""
+    inter = root.sub("inter")
+    chain = {"root": root, "inter": inter, "leaf": inter.leaf()}
+    check(signer, chain["leaf"], inter)
+    other = root.sub("inter2")
+    text = chain[which].fingerprint("sha1" if form == "sha1" else "sha256")
+    text = text.replace(":", "").lower() if form == "plain" else text
+    signer.ctl("trust", "revoke", text, "--reason", "stolen")
+    check(signer, chain["leaf"], inter, words=b"revoked")
+    check(signer, other.leaf(), other, words=b"revoked" if which == "root" else None)
+    assert b"revoked already" in signer.ctl("trust", "revoke", text, "--reason", "again").out
+
+
+def other_form(cert, out):
+    """The same certificate with the other signature that ECDSA allows: (r, n - s) for (r, s)."""
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+    def length(data, at):
+        if data[at] < 0x80:
+            return data[at], at + 1
+        count = data[at] & 0x7F
+        return int.from_bytes(data[at + 1:at + 1 + count], "big"), at + 1 + count
+
+    def element(tag, body):
+        size = len(body)
+        head = bytes([size]) if size < 0x80 else bytes([0x81, size]) if size < 0x100 else \
+            bytes([0x82]) + size.to_bytes(2, "big")
+        return bytes([tag]) + head + body
+
+    def integer(value):
+        return element(2, value.to_bytes(value.bit_length() // 8 + 1, "big"))
+
+    data = tool("openssl", "x509", "-in", cert, "-outform", "DER")
+    at = length(data, 1)[1]
+    parts = []
+    while at < len(data):
+        size, body = length(data, at + 1)
+        parts.append(data[at:body + size])
+        at = body + size
+    signature = parts[2][length(parts[2], 1)[1] + 1:]
+    numbers, at = [], length(signature, 1)[1]
+    while at < len(signature):
+        size, body = length(signature, at + 1)
+        numbers.append(int.from_bytes(signature[body:body + size], "big"))
+        at = body + size
+    changed = element(0x30, integer(numbers[0]) + integer(order - numbers[1]))
+    der = element(0x30, parts[0] + parts[1] + element(3, b"\0" + changed))
+    assert der != data
+    out.write_bytes(tool("openssl", "x509", "-inform", "DER", input=der))
+    return out
+
+
+@pytest.mark.parametrize("which", ["leaf", "inter"])
+def test_revoked_certificate_in_another_form(signer, root, which):
+    """Who has the key can write the certificate so that its digest is another one."""
+    inter = root.sub("inter")
+    leaf = inter.leaf()
+    certs = {"leaf": leaf.cert, "inter": inter.cert}
+    fingerprint = {"leaf": leaf, "inter": inter}[which].fingerprint()
+    certs[which] = other_form(certs[which], signer.work / "other.pem")
+    both = write(signer.work / "both.pem", certs["leaf"].read_bytes() + certs["inter"].read_bytes())
+    sign_cms(signer, leaf, both)
+    assert signer.verify()["signer"]["name"] == "root"  # it is as good as the first
+    signer.ctl("trust", "revoke", fingerprint, "--reason", "stolen")
+    assert b"revoked" in signer.verify(status=BAD_SIGNATURE)
+
+
+def listed_crl(signer):
+    found = json.loads(signer.ctl("trust", "list", "--json").out)["keys"]
+    return harness.one(k for k in found if k["kind"] == "crl")
+
+
+@pytest.mark.parametrize("which", ["leaf", "inter"])
+def test_revocation_list(signer, root, which):
+    """What the authority itself revoked: a first list without it, then the next one with it."""
+    inter = root.sub("inter")
+    leaf = inter.leaf()
+    by, revoked = (inter, leaf) if which == "leaf" else (root, inter)
+    other = inter.leaf("other") if which == "leaf" else root.sub("inter2")
+    signer.ctl("trust", "add", by.crl("first", days=(-2, 2)), "--name", "revoked-by-us")
+    check(signer, leaf, inter)
+    by.revoke(revoked)
+    signer.ctl("trust", "add", by.crl("second", days=(-1, 3)), "--name", "revoked-by-us")
+    assert listed_crl(signer)["name"] == "revoked-by-us" and not listed_crl(signer)["expired"]
+    check(signer, leaf, inter, words=b"revoked by its issuer")
+    if which == "leaf":
+        check(signer, other, inter)
+    else:
+        check(signer, other.leaf("x"), other)
+    signer.ctl("trust", "add", by.dir / "first.crl", "--name", "revoked-by-us", status=73)  # not back
+    check(signer, leaf, inter, words=b"revoked by its issuer")
+    signer.ctl("trust", "remove", "revoked-by-us")
+    check(signer, leaf, inter)
+
+
+@pytest.mark.parametrize("days, words", [((-2, 2), None), ((-3, -1), b"has expired"), ((1, 3), b"not yet valid")])
+def test_revocation_list_out_of_time(signer, root, days, words):
+    leaf = root.leaf()
+    check(signer, leaf)
+    signer.ctl("trust", "add", root.crl(days=days))
+    check(signer, leaf, words=words)
+    if words and days[1] < 0:
+        assert listed_crl(signer)["expired"]
+        signer.ctl("trust", "add", root.crl("next"), "--name", "list")
+        check(signer, leaf)
+
+
+def test_revocation_list_of_another(signer, root):
+    """Forged: refused when added if the authority is in trust.d, and otherwise when it would count."""
+    forger = Authority(signer.work, "forger")
+    inter = root.sub("inter")
+    leaf = inter.leaf()
+    (signer.work / "elsewhere").mkdir()
+    namesake = Authority(signer.work / "elsewhere", "root")
+    for identified in (True, False):
+        said = signer.ctl("trust", "add", namesake.crl("forged", identified=identified), status=BAD_SIGNATURE).err
+        assert b"not signed by the authority" in said
+    signer.ctl("trust", "add", root.crl("real"))
+    check(signer, leaf, inter)
+    said = signer.ctl("trust", "add", inter.crl("real2")).out
+    assert b"if the authority" in said
+    check(signer, leaf, inter)
+    signer.ctl("trust", "remove", "real2")
+    signer.ctl("trust", "add", forger.crl("strange"))  # nobody's: changes nothing
+    check(signer, leaf, inter)
+
+
+def test_revocation_list_forged_for_an_authority_between(signer, root):
+    inter = root.sub("inter")
+    leaf = inter.leaf()
+    forger = Authority(signer.work, "forger").sub("inter")
+    # without a key identifier it could be by either of the two authorities of this name
+    signer.ctl("trust", "add", forger.crl("forged", identified=False))
+    check(signer, leaf, inter, words=b"CRL signature failure")
+    signer.ctl("trust", "remove", "forged")
+    signer.ctl("trust", "add", forger.crl("other"))  # says that it is by the other one
+    check(signer, leaf, inter)
+
+
+def test_revocation_list_for_a_signer_in_trust(signer):
+    """The signer's own certificate is trusted, its authority is not: the list counts all the same."""
+    authority = Authority(signer.work, "authority")
+    leaf, other = authority.leaf("leaf"), authority.leaf("other")
+    for made in (leaf, other):
+        signer.ctl("trust", "add", made.cert)
+    sign_cms(signer, leaf)
+    assert signer.verify()["signer"]["name"] == "leaf"
+    signer.ctl("trust", "add", authority.crl(days=(-3, 1)))
+    signer.verify()
+    authority.revoke(leaf)
+    signer.ctl("trust", "add", authority.crl(days=(-2, 1)))
+    assert b"revoked by its issuer" in signer.verify(status=BAD_SIGNATURE)
+    sign_cms(signer, other)
+    assert signer.verify()["signer"]["name"] == "other"
+    signer.ctl("trust", "remove", "list")
+    signer.ctl("trust", "add", authority.crl(days=(-3, -1)))
+    assert b"has expired" in signer.verify(status=BAD_SIGNATURE)
+
+
+PARTIAL = "issuingDistributionPoint = critical, @point\n[point]\n"
+
+
+@pytest.mark.parametrize("extensions, words", [
+    ("", None), (PARTIAL + "onlyuser = TRUE", b"a part"), (PARTIAL + "onlyCA = TRUE", b"a part"),
+    (PARTIAL + "indirectCRL = TRUE", b"a part"), (PARTIAL + "onlysomereasons = keyCompromise", b"a part"),
+    ("2.5.29.27 = critical, ASN1:INTEGER:1", b"delta"), ("2.5.29.28 = critical, ASN1:INTEGER:1", b"damaged"),
+])
+def test_revocation_list_that_would_not_be_looked_at(signer, root, extensions, words):
+    """It is refused, since who added it would believe that it counts; also behind a certificate."""
+    listing = root.crl(extensions=extensions)
+    found = signer.ctl("trust", "add", listing, status=1 if words else 0)
+    assert not words or words in found.err, found
+    both = write(signer.work / "both.pem", Authority(signer.work, "second").cert.read_bytes() + listing.read_bytes())
+    found = signer.ctl("trust", "add", both, status=1 if words else 0)
+    assert not words or words in found.err, found
+
+
+def test_revocation_list_with_an_unknown_critical_extension(signer, root):
+    leaf = root.leaf()
+    signer.ctl("trust", "add", root.crl(extensions="1.2.3.4 = critical, ASN1:NULL"))
+    check(signer, leaf, words=b"critical")
+
+
+def test_revocation_list_files(signer, root):
+    """Damaged, two at once, cut at any line; and it is no key that could be revoked."""
+    listing = root.crl()
+    good = listing.read_text()
+    lines = good.splitlines(True)
+    for bad in (good + good, "".join(lines[:-1]), "".join(lines[:2] + lines[3:]), good.replace("X509 CRL", "X509 X")):
+        signer.ctl("trust", "add", write(signer.work / "bad.crl", bad), status=1)
+    signer.ctl("trust", "add", listing, "--name", "root", status=73)
+    signer.ctl("trust", "add", listing)
+    signer.ctl("trust", "add", listing, "--name", "again", status=73)
+    signer.ctl("trust", "revoke", "list", "--reason", "x", status=1)
+    inside = signer.trust / "keys" / "list.crl"
+    write(inside, lines[0] + "".join(lines[2:]))
+    leaf = root.leaf()
+    sign_cms(signer, leaf)
+    signer.verify(status=78)
+    write(inside, good)
+    signer.verify()
