@@ -142,12 +142,39 @@ static int add_key(const struct ctl *ctl, const char *path, struct problem *prob
     return r;
 }
 
+/* What is installed and counts no more, since the next apply will stop at it. */
+static void print_orphans(const struct ctl *ctl)
+{
+    struct installed_manifest *list = NULL;
+    struct trust_store store = {0};
+    struct problem problem = {0};
+    size_t count = 0;
+
+    /* What is damaged there, apply tells: the key itself is gone. */
+    if (trust_read(ctl, &store, &problem) == 0 && manifest_list(ctl, &list, &count, &problem) == 0)
+        for (size_t i = 0; i < count; i++) {
+            struct signed_manifest m = {0};
+            struct problem one = {0};
+
+            if (manifest_read_installed(&store, &list[i], &m, &one) < 0 &&
+                problem_status(&one) == CTL_BADSIGNATURE)
+                printf("%s is installed and counts no more: %s\n    hint: %s\n",
+                       safe(strrchr(list[i].path, '/') + 1), safe(one.err.msg), safe(one.todo));
+            signed_manifest_done(&m);
+        }
+    manifest_list_done(list, count);
+    trust_store_done(&store);
+}
+
 int cmd_trust_add(struct ctl *ctl, int argc, char **argv)
 {
     struct problem problem = {0};
 
     (void)argc;
-    return add_key(ctl, argv[0], &problem) < 0 ? problem_report(argv[0], &problem) : CTL_OK;
+    if (add_key(ctl, argv[0], &problem) < 0)
+        return problem_report(argv[0], &problem);
+    print_orphans(ctl); /* of a revocation list */
+    return CTL_OK;
 }
 
 static void format_date(int64_t when, char out[16])
@@ -313,8 +340,10 @@ int cmd_trust_revoke(struct ctl *ctl, int argc, char **argv)
         (void)problem_report(argv[0], &problem);
         return CTL_USAGE;
     }
-    return revoke_key(ctl, argv[0], reason, &problem) < 0 ? problem_report(argv[0], &problem)
-                                                          : CTL_OK;
+    if (revoke_key(ctl, argv[0], reason, &problem) < 0)
+        return problem_report(argv[0], &problem);
+    print_orphans(ctl);
+    return CTL_OK;
 }
 
 /* By name only, without reading the keys: a damaged one must be removable. */
@@ -351,5 +380,8 @@ int cmd_trust_remove(struct ctl *ctl, int argc, char **argv)
     struct problem problem = {0};
 
     (void)argc;
-    return remove_key(ctl, argv[0], &problem) < 0 ? problem_report(argv[0], &problem) : CTL_OK;
+    if (remove_key(ctl, argv[0], &problem) < 0)
+        return problem_report(argv[0], &problem);
+    print_orphans(ctl);
+    return CTL_OK;
 }

@@ -3,7 +3,9 @@
  * hardware keys, openssl PKCS#11 providers, gpg smart cards. They may ask on the terminal. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,33 +30,34 @@ static void add(struct words *words, const char *const *more)
 }
 
 /* Whether the file is a public key without the private one beside it, which ssh-keygen takes. */
-static bool is_public_half(const char *key, struct err *err, int *ret)
+static int look_for_private_key(const char *key, bool *ret_missing, struct err *err)
 {
     CLEANUP_FD int fd = open(key, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    CLEANUP_FREE char *data = NULL, *other = strdup(key);
+    CLEANUP_FREE char *data = NULL;
+    char private[PATH_MAX];
     size_t len = 0, name_len = strlen(key);
+    int r = fd < 0 ? -errno : fd_read_all(fd, TRUST_STORE_MAX_KEY_SIZE, &data, &len);
 
-    *ret = 0;
-    if (!other) {
-        *ret = err_set(err, -ENOMEM, "out of memory");
-    } else if (fd < 0) {
-        *ret = err_set(err, -errno, "cannot read the key '%s': %s", key, strerror(errno));
-    } else if ((*ret = fd_read_all(fd, TRUST_STORE_MAX_KEY_SIZE, &data, &len)) < 0) {
-        (void)err_set(err, *ret, "cannot read the key '%s': %s", key, strerror(-*ret));
-    } else if (trust_key_sniff(data, len) == TRUST_KEY_SSH) {
-        if (name_len > 4 && strcmp(key + name_len - 4, ".pub") == 0)
-            other[name_len - 4] = '\0';
-        return strcmp(other, key) == 0 || access(other, F_OK) < 0;
+    *ret_missing = false;
+    if (r < 0)
+        return err_set(err, r, "cannot read the key '%s': %s", key, strerror(-r));
+    if (trust_key_sniff(data, len) != TRUST_KEY_SSH)
+        return 0;
+    *ret_missing = true;
+    if (name_len > 4 && name_len < sizeof(private) && strcmp(key + name_len - 4, ".pub") == 0) {
+        (void)snprintf(private, sizeof(private), "%.*s", (int)(name_len - 4), key);
+        *ret_missing = access(private, F_OK) < 0;
     }
-    return false;
+    return 0;
 }
 
 /* Said here, since ssh-keygen does not tell that it looked for an agent. */
 static int check_ssh_key(const char *key, struct err *err)
 {
-    int r;
+    bool missing;
+    int r = look_for_private_key(key, &missing, err);
 
-    if (is_public_half(key, err, &r) && !getenv("SSH_AUTH_SOCK"))
+    if (r == 0 && missing && !getenv("SSH_AUTH_SOCK"))
         return err_set(err, -ENOKEY,
                        "the private key of '%s' is not beside it, and SSH_AUTH_SOCK names no "
                        "agent that could hold it",

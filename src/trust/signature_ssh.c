@@ -74,15 +74,15 @@ int sshsig_parse(const uint8_t *blob, size_t len, struct sshsig *ret, struct err
 bool sshsig_lacks_touch(const struct sshsig *sig)
 {
     struct span key = {sig->key, sig->key_len}, left = {sig->sig, sig->sig_len};
-    const uint8_t *type, *ignored;
-    size_t len, ignored_len;
+    const uint8_t *type, *value;
+    size_t type_len, value_len;
 
-    if (!take_string(&key, &type, &len) || len < 3 || memcmp(type, "sk-", 3) != 0)
+    if (!take_string(&key, &type, &type_len) || type_len < 3 || memcmp(type, "sk-", 3) != 0)
         return false;
     /* Kind, the signature proper, flags of one byte, a counter; see PROTOCOL.u2f. */
-    return !take_string(&left, &ignored, &ignored_len) ||
-           !take_string(&left, &ignored, &ignored_len) || left.len < 5 ||
-           !(left.at[0] & FIDO_USER_PRESENT);
+    if (!take_string(&left, &type, &type_len) || !take_string(&left, &value, &value_len))
+        return true;
+    return left.len < 5 || !(left.at[0] & FIDO_USER_PRESENT);
 }
 
 static const struct trust_key *find_key(const struct trust_store *store, const struct sshsig *sig)
@@ -181,7 +181,7 @@ int signature_check_ssh(const struct signature_input *in, struct signature_resul
 {
     CLEANUP_FREE uint8_t *blob = NULL;
     const struct trust_key *key;
-    struct sshsig sig = {0};
+    struct sshsig sig = {.key = (const uint8_t *)"", .purpose = (const uint8_t *)""};
     size_t len;
     int r = armour_decode((const char *)in->sig, in->sig_len, "SSH SIGNATURE", false, &blob, &len);
 

@@ -2,10 +2,12 @@
 """Where keys live and what becomes of them: agents, tokens, passphrases, chains of certificates, and
 keys that ran out, were revoked or are for something else. Each refusal has a control beside it."""
 import contextlib
+import glob
 import json
 import os
 import stat
 import subprocess
+import time
 
 import pytest
 
@@ -537,3 +539,298 @@ def test_revocation_list_files(signer, root):
     signer.verify(status=78)
     write(inside, good)
     signer.verify()
+
+
+# ---- X.509: a key in an HSM
+
+
+class Token:
+    """A token in software, with a key that never leaves it."""
+
+    module = next((p for p in ("/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so",
+                               "/usr/lib/pkcs11/libsofthsm2.so") if os.path.exists(p)), None)
+
+    def __init__(self, work, issuer):
+        if not self.module or not glob.glob("/usr/lib/*/engines-*/pkcs11.so"):
+            harness.unavailable("softhsm2, opensc or libengine-pkcs11-openssl is not installed")
+        self.dir = work / "tokens"
+        self.dir.mkdir()
+        conf = write(work / "softhsm2.conf", "directories.tokendir = %s\nobjectstore.backend = file\n" % self.dir)
+        self.env = harness.clean_env(work, SOFTHSM2_CONF=str(conf), PKCS11_MODULE_PATH=self.module)
+        tool("softhsm2-util", "--init-token", "--free", "--label", "release", "--pin", "1234", "--so-pin", "5678",
+             env=self.env)
+        tool("pkcs11-tool", "--module", self.module, "--token-label", "release", "--login", "--pin", "1234",
+             "--keypairgen", "--key-type", "EC:prime256v1", "--label", "shop", "--id", "01", env=self.env)
+        self.uri = "pkcs11:token=release;object=shop"
+        pin = write(work / "pin", "1234", 0o600)
+        self.uri_with_pin = "%s;pin-source=file:%s" % (self.uri, pin)
+        request = work / "token.csr"
+        tool("openssl", "req", "-new", "-engine", "pkcs11", "-keyform", "engine", "-key",
+             self.uri + ";type=private;pin-value=1234", "-subj", "/CN=token", "-out", request, env=self.env)
+        self.cert = work / "token.pem"
+        issuer.issue(request, self.cert)
+
+    options = ("--format", "cms", *("--tool-option=" + word for word in ("-engine", "pkcs11", "-keyform", "engine")))
+
+
+def test_token(signer, root):
+    """By PKCS#11, as the man page shows it: the PIN on a terminal, from a file, wrong, and nobody to ask."""
+    inter = root.sub("inter")
+    token = Token(signer.work, inter)
+    cert = write(signer.work / "chain.pem", token.cert.read_bytes() + inter.cert.read_bytes())
+    env = signer.sp.env(SOFTHSM2_CONF=token.env["SOFTHSM2_CONF"], PKCS11_MODULE_PATH=token.module)
+    options = [*token.options, "--cert", cert]
+    asked = rb"PIN[^:]*: *"
+    found = converse(sign_argv(signer, token.uri, *options), [(asked, b"1234")], env)
+    assert found.status == 0, found
+    assert signer.verify()["signer"]["name"] == "root"
+    signer.manifest.unlink()
+    found = run(sign_argv(signer, token.uri_with_pin, *options), env=env)
+    assert found.status == 0, found
+    assert signer.verify()["signer"]["name"] == "root"
+    signer.manifest.unlink()
+    found = converse(sign_argv(signer, token.uri, *options), [(asked, b"4321")], env)
+    assert found.status == 1 and b"made no signature" in found.out, found
+    found = without_terminal(sign_argv(signer, token.uri, *options), env)
+    assert found.status == 1 and b"no terminal" in found.err, found
+    found = run(sign_argv(signer, token.uri.replace("shop", "other"), *options), env=env)
+    assert found.status == 1, found
+    assert not signer.manifest.exists()
+
+
+# ---- OpenPGP
+
+
+class OpenPGP:
+    """A home of gpg for one test."""
+
+    def __init__(self, signer):
+        self.signer, self.home = signer, signer.work / "gnupg"
+        self.home.mkdir(mode=0o700)
+
+    def gpg(self, *args, **more):
+        return tool("gpg", "--batch", "--quiet", "--no-tty", "--yes", "--homedir", self.home, "--pinentry-mode",
+                    "loopback", "--passphrase", "", *args, **more)
+
+    def make(self, name, usage="sign", expires="never"):
+        self.gpg("--quick-gen-key", name, "ed25519", usage, expires)
+        return self.lines(name, "fpr")[0]
+
+    def lines(self, name, kind):
+        listed = self.gpg("--with-colons", "--with-subkey-fingerprint", "--list-keys", name).decode()
+        return [line.split(":")[9] for line in listed.splitlines() if line.split(":")[0] == kind]
+
+    def edit(self, name, *commands):
+        self.gpg("--command-fd", "0", "--no-batch", "--edit-key", name, input="\n".join(commands).encode() + b"\n")
+
+    def export(self, name, out="key.gpg"):
+        return write(self.signer.work / out, self.gpg("--export", name))
+
+    def sign(self, key, *options):
+        self.signer.ctl("sign", self.signer.tree, "--name", "shop", "--no-compile", "--out", self.signer.manifest,
+                        "--format", "openpgp", "--key", key, "--serial", "1",
+                        *("--tool-option=" + o for o in options), env={"GNUPGHOME": str(self.home)})
+
+
+@pytest.fixture
+def openpgp(signer):
+    made = OpenPGP(signer)
+    yield made
+    tool("gpgconf", "--homedir", made.home, "--kill", "all")
+
+
+def trust_again(signer, key):
+    """The key as it is now, in place of what was trusted."""
+    if (signer.trust / "keys" / "us.gpg").exists():
+        signer.ctl("trust", "remove", "us")
+    signer.ctl("trust", "add", key, "--name", "us")
+
+
+def test_openpgp_revoked_by_its_owner(signer, openpgp):
+    fingerprint = openpgp.make("owner")
+    openpgp.sign("owner")
+    trust_again(signer, openpgp.export("owner"))
+    assert signer.verify()["signer"]["fingerprint"] == fingerprint
+    revocation = (openpgp.home / "openpgp-revocs.d" / (fingerprint + ".rev")).read_text()
+    openpgp.gpg("--import", input=revocation.replace(":-----BEGIN", "-----BEGIN").encode())
+    trust_again(signer, openpgp.export("owner"))
+    assert b"revoked by its owner" in signer.verify(status=BAD_SIGNATURE)
+
+
+def test_openpgp_expired_after_signing(signer, openpgp):
+    openpgp.make("owner")
+    openpgp.sign("owner")
+    trust_again(signer, openpgp.export("owner"))
+    signer.verify()
+    openpgp.gpg("--quick-set-expire", openpgp.lines("owner", "fpr")[0], "seconds=1")
+    time.sleep(2.1)
+    trust_again(signer, openpgp.export("owner"))
+    assert b"expired" in signer.verify(status=BAD_SIGNATURE)
+    assert json.loads(signer.ctl("trust", "list", "--json").out)["keys"][0]["expired"]
+
+
+def test_openpgp_subkey(signer, openpgp):
+    """A primary key that certifies, a subkey that signs: good, revoked by us, by its owner, expired."""
+    primary = openpgp.make("owner", "cert")
+    openpgp.gpg("--quick-add-key", primary, "ed25519", "sign", "never")
+    openpgp.gpg("--quick-add-key", primary, "ed25519", "sign", "never")
+    first, second = openpgp.lines("owner", "fpr")[1:]
+    openpgp.sign(first + "!")
+    trust_again(signer, openpgp.export("owner"))
+    assert signer.verify()["signer"]["fingerprint"] == first
+    signer.ctl("trust", "revoke", first, "--reason", "token lost")
+    assert b"token lost" in signer.verify(status=BAD_SIGNATURE)
+    openpgp.sign(second + "!")
+    assert signer.verify()["signer"]["fingerprint"] == second
+    openpgp.edit("owner", "key 2", "revkey", "y", "0", "", "y", "save")
+    trust_again(signer, openpgp.export("owner"))
+    assert b"revoked by its owner" in signer.verify(status=BAD_SIGNATURE)
+    signer.ctl("trust", "remove", "us")
+    signer.ctl("trust", "revoke", primary, "--reason", "all of it")
+    signer.ctl("trust", "add", openpgp.export("owner"), status=BAD_SIGNATURE)
+
+
+def test_openpgp_subkey_expired(signer, openpgp):
+    primary = openpgp.make("owner", "cert")
+    openpgp.gpg("--quick-add-key", primary, "ed25519", "sign", "never")
+    subkey = openpgp.lines("owner", "fpr")[1]
+    openpgp.sign(subkey + "!")
+    trust_again(signer, openpgp.export("owner"))
+    signer.verify()
+    openpgp.gpg("--quick-set-expire", primary, "seconds=1", subkey)
+    time.sleep(2.1)
+    trust_again(signer, openpgp.export("owner"))
+    assert b"expired" in signer.verify(status=BAD_SIGNATURE)
+
+
+def test_openpgp_revoked_primary_revokes_subkeys(signer, openpgp):
+    primary = openpgp.make("owner", "cert")
+    openpgp.gpg("--quick-add-key", primary, "ed25519", "sign", "never")
+    openpgp.sign(openpgp.lines("owner", "fpr")[1] + "!")
+    trust_again(signer, openpgp.export("owner"))
+    signer.verify()
+    signer.ctl("trust", "revoke", primary, "--reason", "all of it")
+    assert b"all of it" in signer.verify(status=BAD_SIGNATURE)
+
+
+def test_openpgp_wrong_key(signer, openpgp):
+    """Of the same name, which anybody can take."""
+    real = openpgp.make("owner")
+    trust_again(signer, openpgp.export(real))
+    openpgp.sign(real)
+    assert signer.verify()["signer"]["fingerprint"] == real
+    openpgp.gpg("--quick-gen-key", "owner", "ed25519", "sign", "never")
+    other = next(f for f in openpgp.lines("owner", "fpr") if f != real)
+    openpgp.sign(other)
+    said = signer.verify(status=BAD_SIGNATURE)
+    assert other[-16:].encode() in said and b"not in trust.d" in said
+
+
+@pytest.mark.parametrize("kind", ["primary", "subkey"])
+def test_openpgp_key_that_must_not_sign(signer, openpgp, kind):
+    """The key signs while it may; then its owner says that it certifies, or authenticates, only."""
+    primary = openpgp.make("owner", "sign" if kind == "primary" else "cert")
+    key = primary
+    if kind == "subkey":
+        openpgp.gpg("--quick-add-key", primary, "ed25519", "sign", "never")
+        key = openpgp.lines("owner", "fpr")[1]
+    openpgp.sign(key + "!")
+    trust_again(signer, openpgp.export("owner"))
+    signer.verify()
+    openpgp.edit("owner", *(["key 1"] if kind == "subkey" else []), "change-usage",
+                 *(["a", "s"] if kind == "subkey" else ["s"]), "q", "save")
+    trust_again(signer, openpgp.export("owner"))
+    said = signer.verify(status=BAD_SIGNATURE)
+    assert b"not for signatures" in said, said
+
+
+def test_openpgp_signature_of_an_encryption_key_is_not_made(signer, openpgp):
+    """gpg itself does not sign with one; the control is the key beside it."""
+    primary = openpgp.make("owner", "sign")
+    openpgp.gpg("--quick-add-key", primary, "cv25519", "encr", "never")
+    encrypting = openpgp.lines("owner", "fpr")[1]
+    argv = sign_argv(signer, encrypting + "!", "--format", "openpgp")
+    found = converse(argv, [], signer.sp.env(GNUPGHOME=str(openpgp.home)))
+    assert found.status == 1 and b"gpg --list-secret-keys" in found.out, found
+    openpgp.sign(primary + "!")
+    trust_again(signer, openpgp.export("owner"))
+    signer.verify()
+
+
+# ---- rotation
+
+
+POLICY = "verify:\n  mode: audit\n  roots:\n    - {path: %s, all: [manifest], manifest: shop%s}\n"
+
+
+def install(signer, key, serial):
+    signer.sign("--serial", str(serial), "--no-compile", key=key)
+    signer.ctl("manifest", "add", signer.manifest)
+
+
+def test_rotation(signer):
+    """Both keys count while one follows the other; then the old one goes."""
+    old, new = signer.keys.ssh("old"), signer.keys.ssh("new")
+    for key in (old, new):
+        signer.ctl("trust", "add", key.with_suffix(".pub"))
+    install(signer, old, 1)
+    signer.sp.apply(POLICY % (signer.tree, ""))
+    install(signer, new, 2)
+    signer.sp.apply(POLICY % (signer.tree, ", older: 1"))  # one of each
+    signer.ctl("trust", "remove", "old")
+    found = signer.sp.spythonctl("apply")
+    assert found.status == 1, found
+    fingerprint = run(["ssh-keygen", "-l", "-f", old]).out.split()[1]
+    said = found.out + found.err
+    for words in (b"shop.1.manifest", fingerprint, b"not in trust.d", b"spythonctl manifest remove shop 1"):
+        assert words in said, (words, said)
+    signer.ctl("manifest", "remove", "shop", "1")
+    assert signer.sp.spythonctl("apply").status == 0
+
+
+def test_rotation_too_early(signer):
+    """The old key is removed while what it signed is the newest: how to go on is said."""
+    old, new = signer.keys.ssh("old"), signer.keys.ssh("new")
+    for key in (old, new):
+        signer.ctl("trust", "add", key.with_suffix(".pub"))
+    install(signer, old, 1)
+    signer.sp.apply(POLICY % (signer.tree, ""))
+    before = signer.sp.policy_bin.read_bytes()
+    removed = signer.ctl("trust", "remove", "old").out
+    assert b"shop" in removed and b"sign" in removed, removed
+    found = signer.sp.spythonctl("apply")
+    assert found.status != 0 and signer.sp.policy_bin.read_bytes() == before
+    said = found.out + found.err
+    for words in (b"shop.manifest", b"not in trust.d", b"trust list", b"spythonctl manifest add"):
+        assert words in said, (words, said)
+    signer.signature().unlink()
+    tool("ssh-keygen", "-q", "-Y", "sign", "-n", "spython-manifest", "-f", new, signer.manifest)
+    assert b"anew" in signer.ctl("manifest", "add", signer.manifest).out  # the same list by the other key
+    assert signer.sp.spythonctl("apply").status == 0
+    install(signer, new, 2)
+    assert signer.sp.spythonctl("apply").status == 0
+    signer.ctl("trust", "add", old.with_suffix(".pub"))
+    signer.ctl("trust", "remove", "new")
+    assert signer.sp.spythonctl("apply").status != 0
+    signer.ctl("trust", "add", new.with_suffix(".pub"))
+    assert signer.sp.spythonctl("apply").status == 0
+
+
+def test_apply_obeys_a_revocation_list(signer, root):
+    """What is installed stops to count with the list that revokes its signer."""
+    inter = root.sub("inter")
+    leaf = inter.leaf()
+    sign_cms(signer, leaf, leaf.chain(inter))
+    signer.ctl("manifest", "add", signer.manifest)
+    signer.sp.apply(POLICY % (signer.tree, ""))
+    signer.ctl("trust", "add", inter.crl("before", days=(-2, 1)), "--name", "theirs")
+    assert signer.sp.spythonctl("apply").status == 0
+    inter.revoke(leaf)
+    said = signer.ctl("trust", "add", inter.crl("after", days=(-1, 1)), "--name", "theirs").out
+    assert b"shop.manifest is installed and counts no more" in said
+    found = signer.sp.spythonctl("apply")
+    assert found.status == 1 and b"revoked by its issuer" in found.err, found
+    other = inter.leaf("other")
+    signer.sign("--format", "cms", "--cert", other.chain(inter), "--no-compile", "--serial", "2", key=other.key)
+    signer.ctl("manifest", "add", signer.manifest)
+    assert signer.sp.spythonctl("apply").status == 0
