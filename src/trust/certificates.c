@@ -241,7 +241,7 @@ static const struct trust_revocation *find_other_form(const struct trust_store *
     return found;
 }
 
-int certificates_find_revoked(const struct trust_store *store, X509 *certificate,
+int certificates_find_revoked(const struct trust_store *store, X509 *certificate, bool any_form,
                               const struct trust_revocation **ret)
 {
     int method = NID_undef;
@@ -252,7 +252,7 @@ int certificates_find_revoked(const struct trust_store *store, X509 *certificate
         return 0;
     (void)OBJ_find_sigid_algs(X509_get_signature_nid(certificate), NULL, &method);
     *ret = find_digests(store, certificate, &ok);
-    if (ok && !*ret && method == NID_X9_62_id_ecPublicKey)
+    if (ok && !*ret && any_form && method == NID_X9_62_id_ecPublicKey)
         *ret = find_other_form(store, certificate, &ok);
     ERR_clear_error();
     return ok ? 0 : -ENOMEM;
@@ -279,7 +279,7 @@ static int check_revoked(const struct trust_store *store, STACK_OF(X509) * chain
         /* It has two forms too, and which they are depends on the issuer's key. */
         if (i + 1 < sk_X509_num(chain) && is_signed_with_dsa(certificate))
             return err_set(err, -EKEYREJECTED, "%s is too weak: it is signed with DSA", who);
-        if (certificates_find_revoked(store, certificate, &revoked) < 0)
+        if (certificates_find_revoked(store, certificate, true, &revoked) < 0)
             return err_set(err, -ENOMEM, "out of memory");
         if (revoked)
             return err_set(err, -EKEYREVOKED, "%s %.16s... was revoked on %s: %s", who,

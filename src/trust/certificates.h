@@ -9,6 +9,7 @@
 #define SPYTHON_TRUST_CERTIFICATES_H
 
 #include <openssl/x509.h>
+#include <stdbool.h>
 
 #include "trust/signature.h"
 
@@ -29,9 +30,10 @@ void certificates_done(struct certificates *certificates);
 int certificates_check(const struct certificates *certificates, X509 *signer,
                        STACK_OF(X509) * embedded, struct signature_result *ret, struct err *err);
 
-/* What the list `revoked` says of a certificate: by SHA-256 or SHA-1, in each form that its
- * signature can have. NULL: nothing. -ENOMEM. */
-int certificates_find_revoked(const struct trust_store *store, X509 *certificate,
+/* What the list `revoked` says of a certificate, by SHA-256 or SHA-1; NULL: nothing. `any_form`:
+ * also by the digest that it has with another signature of its issuer's, which costs a millisecond
+ * and is for certificates that come from outside. -ENOMEM. */
+int certificates_find_revoked(const struct trust_store *store, X509 *certificate, bool any_form,
                               const struct trust_revocation **ret);
 
 #endif

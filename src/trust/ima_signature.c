@@ -110,7 +110,7 @@ static int check_validity(const struct trust_store *store, const struct trust_ke
                           X509 *certificate)
 {
     const struct trust_revocation *revoked;
-    int r = certificates_find_revoked(store, certificate, &revoked);
+    int r = certificates_find_revoked(store, certificate, false, &revoked);
 
     if (r < 0)
         return r;

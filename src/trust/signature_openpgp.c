@@ -16,7 +16,7 @@
 #include "trust/tool.h"
 
 #define VERIFY_SECONDS 60
-#define WRONG_KEY_USAGE 125 /* libgpg-error's number */
+#define WRONG_KEY_USAGE "125" /* libgpg-error's number */
 #define STATUS_PREFIX "[GNUPG:] "
 
 /* What gpgv said. */
@@ -44,11 +44,12 @@ static void read_valid(const char *rest, struct verdict *v)
 /* ERRSIG KEYID ALGORITHM HASH CLASS TIME REASON [FPR] */
 static void read_error(const char *rest, struct verdict *v)
 {
-    unsigned reason = 0;
+    char reason[8] = "";
 
     v->bad++;
-    if (sscanf(rest, "%*s %*s %*s %*s %*s %u", &reason) == 1)
-        v->wrong_usage = v->wrong_usage || reason == WRONG_KEY_USAGE;
+    if (sscanf(rest, "%*s %*s %*s %*s %*s %7s", reason) == 1 &&
+        strcmp(reason, WRONG_KEY_USAGE) == 0)
+        v->wrong_usage = true;
 }
 
 static void read_line(const char *line, struct verdict *v)
