@@ -15,6 +15,7 @@
 
 #define DEFAULT_FILE "spython-key"
 #define KEYGEN_SECONDS 600 /* a person thinks of a passphrase */
+#define CHECK_SECONDS 60
 
 static int run_keygen(const struct ctl *ctl, const char *file, const char *comment,
                       struct problem *problem)
@@ -23,7 +24,7 @@ static int run_keygen(const struct ctl *ctl, const char *file, const char *comme
                           "-C",         comment, NULL, NULL,      NULL};
     struct tool tool = {.name = "ssh-keygen",
                         .argv = argv,
-                        .output_max = 65536,
+                        .output_max = 0, /* "Passphrases do not match" is for the person */
                         .seconds = KEYGEN_SECONDS,
                         .for_person = true};
     struct err err = ERR_INIT;
@@ -39,6 +40,26 @@ static int run_keygen(const struct ctl *ctl, const char *file, const char *comme
     } else if (tool.status != 0) {
         r = problem_set(problem, UNFIT, "ssh-keygen made no key (exit status %d)", tool.status);
         problem_todo(problem, "see its message above");
+    }
+    tool_done(&tool);
+    return r;
+}
+
+/* Where ssh-keygen cannot ask (SSH_ASKPASS without a display, or a program that fails), it takes
+ * the passphrase to be empty and says nothing: so whether there is one is found out. */
+static int check_protected(const char *key, struct problem *problem)
+{
+    const char *argv[] = {"ssh-keygen", "-y", "-P", "", "-f", key, NULL};
+    struct tool tool = {
+        .name = "ssh-keygen", .argv = argv, .output_max = 65536, .seconds = CHECK_SECONDS};
+    struct err err = ERR_INIT;
+    int r = tool_run(&tool, &err);
+
+    if (r < 0)
+        return problem_from_err(problem, &err);
+    if (tool.status == 0) {
+        r = problem_set(problem, UNFIT, "no passphrase was given, and no key was made");
+        problem_todo(problem, "give one, or say --no-passphrase");
     }
     tool_done(&tool);
     return r;
@@ -72,6 +93,8 @@ static int make_pair(const struct ctl *ctl, const char *file, struct problem *pr
     key = must_format("%s/key", dir);
     pub = must_format("%s/key.pub", dir);
     r = run_keygen(ctl, key, comment ? comment : "spython", problem);
+    if (r == 0 && !(ctl->flags & CTL_NO_PASSPHRASE))
+        r = check_protected(key, problem);
     if (r == 0 && (chmod(key, 0600) < 0 || chmod(pub, 0644) < 0))
         r = problem_set(problem, -errno, "cannot set its mode: %s", strerror(errno));
     if (r == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `spythonctl sign`: compiles, lists and signs a tree. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -241,7 +242,7 @@ static int write_files(const struct job *job, const char *text, size_t len, cons
     CLEANUP_FREE char *sig_path = must_format("%s%s", job->out, signature_suffix(job->signer.kind));
     int r;
 
-    for (enum trust_key_kind kind = TRUST_KEY_SSH; kind < TRUST_KEY_KIND_MAX; kind++) {
+    for (enum trust_key_kind kind = TRUST_KEY_SSH; kind <= TRUST_KEY_OPENPGP; kind++) {
         CLEANUP_FREE char *other = must_format("%s%s", job->out, signature_suffix(kind));
 
         if (kind != job->signer.kind && unlink(other) < 0 && errno != ENOENT)
@@ -255,6 +256,32 @@ static int write_files(const struct job *job, const char *text, size_t len, cons
     return r;
 }
 
+/* The tool has said what is wrong, in its own words; this says what can be done about it here. */
+static int refuse_signature(const struct job *job, int code, const struct err *err,
+                            struct problem *problem)
+{
+    CLEANUP_FD int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+    const char *agent = job->signer.kind == TRUST_KEY_SSH       ? "ssh-add"
+                        : job->signer.kind == TRUST_KEY_OPENPGP ? "gpg-agent"
+                                                                : "a key on a token";
+
+    problem_set(problem, code == -EKEYREJECTED || code == -ENOKEY ? UNFIT : code, "%s", err->msg);
+    if (code == -ENOKEY)
+        return problem_todo(problem, "start ssh-agent and give it the key with ssh-add, or name "
+                                     "the private key's file");
+    if (code != -EKEYREJECTED)
+        return code; /* the common advice does */
+    if (terminal < 0)
+        return problem_todo(problem,
+                            "see its message above; if a passphrase is needed, there is no "
+                            "terminal to ask for it: run it on one, or use %s",
+                            agent);
+    return problem_todo(problem, "see its message above, and check --key%s",
+                        job->signer.kind == TRUST_KEY_SSH    ? ", and with an agent ssh-add -l"
+                        : job->signer.kind == TRUST_KEY_X509 ? " and --cert"
+                                                             : " with gpg --list-secret-keys");
+}
+
 static int sign_text(struct job *job, struct problem *problem)
 {
     CLEANUP_FREE char *text = NULL, *sig = NULL;
@@ -265,10 +292,8 @@ static int sign_text(struct job *job, struct problem *problem)
     if (r < 0)
         return r;
     r = signature_make(&job->signer, text, len, &sig, &sig_len, &err);
-    if (r < 0) {
-        problem_set(problem, r == -EKEYREJECTED ? UNFIT : r, "%s", err.msg);
-        return problem_todo(problem, "see its message above, and check --key");
-    }
+    if (r < 0)
+        return refuse_signature(job, r, &err, problem);
     return write_files(job, text, len, sig, sig_len, problem);
 }
 

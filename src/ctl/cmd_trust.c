@@ -12,6 +12,7 @@
 #include "ctl/output.h"
 #include "ctl/policy_apply.h"
 #include "ctl/signed_manifest.h"
+#include "trust/revocation_list.h"
 
 /* "shop" of "/tmp/shop.pub". */
 static char *name_of_file(const char *path)
@@ -44,6 +45,8 @@ static int check_new(const struct trust_store *store, const struct trust_key *ke
 {
     const struct trust_revocation *revoked = trust_store_find_revoked(store, key->fingerprint);
     const struct trust_key *same = find_key(store, key->fingerprint);
+    const struct trust_key *named = find_key(store, key->name);
+    struct err err = ERR_INIT;
 
     if (revoked) {
         problem_set(problem, -EKEYREVOKED, "was revoked on %s: %s", revoked->date, revoked->reason);
@@ -53,11 +56,40 @@ static int check_new(const struct trust_store *store, const struct trust_key *ke
         problem_set(problem, -EEXIST, "is there already under the name '%s'", same->name);
         return problem_todo(problem, "nothing needs to be done");
     }
-    if (find_key(store, key->name)) {
+    if (named && named->kind == TRUST_KEY_CRL && key->kind == TRUST_KEY_CRL) {
+        if (revocation_list_check_next(named, key, &err) < 0)
+            return problem_from_err(problem, &err);
+    } else if (named) {
         problem_set(problem, -EEXIST, "another key has the name '%s'", key->name);
         return problem_todo(problem, "give it another with --name");
     }
     return 0;
+}
+
+/* Of an authority that is not in trust.d itself, signatures bring the certificate. */
+static int check_list(const struct trust_store *store, const struct trust_key *list,
+                      bool *ret_known, struct problem *problem)
+{
+    struct err err = ERR_INIT;
+
+    if (revocation_list_check_issuer(store, list, ret_known, &err) < 0) {
+        problem_from_err(problem, &err);
+        return problem_todo(problem, "get it from where the authority publishes it");
+    }
+    return 0;
+}
+
+static void print_added(const struct trust_key *key, bool known)
+{
+    if (key->kind != TRUST_KEY_CRL)
+        printf("signatures by %s count now: %s %s\n", safe(key->name),
+               trust_key_kind_name(key->kind), key->fingerprint);
+    else
+        printf("certificates on the list %s count no more%s\n"
+               "add the next one before it expires: without it nothing of its authority counts\n"
+               "run spythonctl apply to put that in force\n",
+               safe(key->name),
+               known ? "" : ", if the authority that signatures name has signed the list");
 }
 
 static int install_key(const struct ctl *ctl, const struct trust_key *key, const char *data,
@@ -83,6 +115,7 @@ static int add_key(const struct ctl *ctl, const char *path, struct problem *prob
     struct trust_store store = {0};
     struct trust_key key = {0};
     struct err err = ERR_INIT;
+    bool known = true;
     size_t len;
     int r = lock;
 
@@ -95,18 +128,42 @@ static int add_key(const struct ctl *ctl, const char *path, struct problem *prob
     r = trust_key_parse(trust_key_sniff(data, len), data, len, name, &key, &err);
     if (r < 0) {
         problem_set(problem, r == -EBADMSG ? UNFIT : r, "%s", err.msg);
-        problem_todo(problem, "name a public key: ssh-ed25519 ..., a PEM certificate, or what gpg "
-                              "--export writes");
+        problem_todo(problem, "name a public key: ssh-ed25519 ..., a certificate or revocation "
+                              "list in PEM, or what gpg --export writes");
         return problem->err.code;
     }
     if ((r = trust_read(ctl, &store, problem)) == 0 &&
         (r = check_new(&store, &key, problem)) == 0 &&
+        (key.kind != TRUST_KEY_CRL || (r = check_list(&store, &key, &known, problem)) == 0) &&
         (r = install_key(ctl, &key, data, len, problem)) == 0)
-        printf("signatures by %s count now: %s %s\n", safe(key.name), trust_key_kind_name(key.kind),
-               key.fingerprint);
+        print_added(&key, known);
     trust_key_done(&key);
     trust_store_done(&store);
     return r;
+}
+
+/* What is installed and counts no more, since the next apply will stop at it. */
+static void print_orphans(const struct ctl *ctl)
+{
+    struct installed_manifest *list = NULL;
+    struct trust_store store = {0};
+    struct problem problem = {0};
+    size_t count = 0;
+
+    /* What is damaged there, apply tells: the key itself is gone. */
+    if (trust_read(ctl, &store, &problem) == 0 && manifest_list(ctl, &list, &count, &problem) == 0)
+        for (size_t i = 0; i < count; i++) {
+            struct signed_manifest m = {0};
+            struct problem one = {0};
+
+            if (manifest_read_installed(&store, &list[i], &m, &one) < 0 &&
+                problem_status(&one) == CTL_BADSIGNATURE)
+                printf("%s is installed and counts no more: %s\n    hint: %s\n",
+                       safe(strrchr(list[i].path, '/') + 1), safe(one.err.msg), safe(one.todo));
+            signed_manifest_done(&m);
+        }
+    manifest_list_done(list, count);
+    trust_store_done(&store);
 }
 
 int cmd_trust_add(struct ctl *ctl, int argc, char **argv)
@@ -114,7 +171,10 @@ int cmd_trust_add(struct ctl *ctl, int argc, char **argv)
     struct problem problem = {0};
 
     (void)argc;
-    return add_key(ctl, argv[0], &problem) < 0 ? problem_report(argv[0], &problem) : CTL_OK;
+    if (add_key(ctl, argv[0], &problem) < 0)
+        return problem_report(argv[0], &problem);
+    print_orphans(ctl); /* of a revocation list */
+    return CTL_OK;
 }
 
 static void format_date(int64_t when, char out[16])
@@ -225,9 +285,24 @@ static int append_revocation(const struct ctl *ctl, const char *fingerprint, con
     return trust_note(ctl, problem, "trust revoke %s: %s", fingerprint, reason);
 }
 
-static int revoke_key(const struct ctl *ctl, const char *text, const char *reason,
+/* "ab01..." of "SHA256 Fingerprint=AB:01:..." (openssl) or "AB01 ..." (gpg). */
+static char *plain_fingerprint(const char *text)
+{
+    const char *from = strrchr(text, '=');
+    char *plain = must_copy(from ? from + 1 : text), *to = plain;
+
+    for (const char *at = plain; *at; at++)
+        if (*at != ':' && *at != ' ')
+            *to++ = *at;
+    *to = '\0';
+    return plain;
+}
+
+static int revoke_key(const struct ctl *ctl, const char *given, const char *reason,
                       struct problem *problem)
 {
+    CLEANUP_FREE char *plain = plain_fingerprint(given);
+    const char *text = trust_fingerprint_is_valid(plain) ? plain : given;
     CLEANUP_FD int lock = policy_lock(ctl, problem);
     struct trust_store store = {0};
     const struct trust_key *key;
@@ -236,7 +311,10 @@ static int revoke_key(const struct ctl *ctl, const char *text, const char *reaso
     if (r < 0)
         return r;
     key = find_key(&store, text);
-    if (!key && !trust_fingerprint_is_valid(text)) {
+    if (key && key->kind == TRUST_KEY_CRL) {
+        problem_set(problem, UNFIT, "is a revocation list and no key");
+        r = problem_todo(problem, "take it away with spythonctl trust remove");
+    } else if (!key && !trust_fingerprint_is_valid(text)) {
         problem_set(problem, -ENOENT, "is neither a key in trust.d nor a fingerprint");
         r = problem_todo(problem, "see spythonctl trust list");
     } else if (trust_store_find_revoked(&store, key ? key->fingerprint : text)) {
@@ -262,8 +340,10 @@ int cmd_trust_revoke(struct ctl *ctl, int argc, char **argv)
         (void)problem_report(argv[0], &problem);
         return CTL_USAGE;
     }
-    return revoke_key(ctl, argv[0], reason, &problem) < 0 ? problem_report(argv[0], &problem)
-                                                          : CTL_OK;
+    if (revoke_key(ctl, argv[0], reason, &problem) < 0)
+        return problem_report(argv[0], &problem);
+    print_orphans(ctl);
+    return CTL_OK;
 }
 
 /* By name only, without reading the keys: a damaged one must be removable. */
@@ -300,5 +380,8 @@ int cmd_trust_remove(struct ctl *ctl, int argc, char **argv)
     struct problem problem = {0};
 
     (void)argc;
-    return remove_key(ctl, argv[0], &problem) < 0 ? problem_report(argv[0], &problem) : CTL_OK;
+    if (remove_key(ctl, argv[0], &problem) < 0)
+        return problem_report(argv[0], &problem);
+    print_orphans(ctl);
+    return CTL_OK;
 }

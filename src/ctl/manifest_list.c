@@ -110,14 +110,36 @@ void manifest_list_done(struct installed_manifest *list, size_t count)
     free(list);
 }
 
+/* What helps against a signature that counts no more, when its key followed another or was lost. */
+static void advise(const struct installed_manifest *installed, struct problem *problem)
+{
+    if (problem_status(problem) != CTL_BADSIGNATURE)
+        return;
+    if (installed->serial)
+        problem_todo(problem, "spythonctl manifest remove %s %" PRIu64 "%s", installed->name,
+                     installed->serial,
+                     problem->err.code == -ENOKEY
+                         ? ", or spythonctl trust add the key that it is signed with"
+                         : "; it does not count any more");
+    else
+        problem_todo(problem,
+                     "sign it again with a key of spythonctl trust list, and spythonctl manifest "
+                     "add it%s",
+                     problem->err.code == -ENOKEY
+                         ? "; or spythonctl trust add the key that it is signed with"
+                         : "");
+}
+
 int manifest_read_installed(const struct trust_store *store,
                             const struct installed_manifest *installed, struct signed_manifest *ret,
                             struct problem *problem)
 {
     int r = signed_manifest_read(store, installed->path, NULL, ret, problem);
 
-    if (r < 0)
+    if (r < 0) {
+        advise(installed, problem);
         return r;
+    }
     if (strcmp(ret->manifest.name, installed->name) == 0 &&
         (installed->serial == 0 || installed->serial == ret->manifest.serial))
         return 0;

@@ -31,6 +31,10 @@ static int read_releases(const struct trust_store *store, const struct installed
         if (r == 0) {
             releases[done++] = m.manifest;
             m.manifest = (struct manifest){.count = 0};
+        } else {
+            const char *slash = strrchr(list[done].path, '/');
+
+            (void)err_prefix(&problem->err, "'%s'", slash ? slash + 1 : list[done].path);
         }
         signed_manifest_done(&m);
     }

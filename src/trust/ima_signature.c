@@ -10,6 +10,9 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "trust/certificates.h"
+#include "trust/revocation_list.h"
+
 #define TYPE_SIGNATURE 3 /* IMA's EVM_IMA_XATTR_DIGSIG */
 #define VERSION 2
 #define HEADER 9 /* type, version, hash, key id, size */
@@ -103,6 +106,21 @@ static int verify(X509 *certificate, const EVP_MD *hash, const struct ima_signat
     return r;
 }
 
+static int check_validity(const struct trust_store *store, const struct trust_key *key,
+                          X509 *certificate)
+{
+    const struct trust_revocation *revoked;
+    int r = certificates_find_revoked(store, certificate, false, &revoked);
+
+    if (r < 0)
+        return r;
+    if (revoked)
+        return -EKEYREVOKED;
+    if (key->expires && key->expires < (int64_t)time(NULL))
+        return -EKEYEXPIRED;
+    return revocation_lists_look_up(store, certificate);
+}
+
 /* One certificate of the store. -ENOKEY: another key. */
 static int check_key(const struct trust_store *store, const struct trust_key *key,
                      const EVP_MD *hash, const struct ima_signature *signature,
@@ -113,11 +131,8 @@ static int check_key(const struct trust_store *store, const struct trust_key *ke
     int r = -ENOKEY;
 
     if (certificate && has_key_id(certificate, signature->key_id)) {
-        if (trust_store_find_revoked(store, key->fingerprint))
-            r = -EKEYREVOKED;
-        else if (key->expires && key->expires < (int64_t)time(NULL))
-            r = -EKEYEXPIRED;
-        else
+        r = check_validity(store, key, certificate);
+        if (r == 0)
             r = verify(certificate, hash, signature, digests);
     }
     X509_free(certificate);

@@ -66,6 +66,7 @@ int signature_check(const struct trust_store *store, const void *data, size_t le
     case TRUST_KEY_OPENPGP:
         r = signature_check_openpgp(&in, &result, err);
         break;
+    case TRUST_KEY_CRL:
     case TRUST_KEY_NONE:
     case TRUST_KEY_KIND_MAX:
     default:

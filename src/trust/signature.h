@@ -50,12 +50,15 @@ struct signature_signer {
     const char *key;            /* SSH: private key, or public key of an agent's or hardware key;
                                  * CMS: PEM file, or what --tool-option makes of it; OpenPGP: user
                                  * id or fingerprint */
-    const char *certificate;    /* CMS: PEM file */
+    const char *certificate;    /* CMS: PEM file, the signer's certificate first; those behind it
+                                 * go into the signature too */
     const char *const *options; /* more options of the tool, NULL at the end; may be NULL */
 };
 
 /* Makes a signature of `data`; may ask for a passphrase on the terminal. The caller frees *ret_sig.
- * -EKEYREJECTED if the tool fails; it has said why on standard error. */
+ * -EKEYREJECTED if the tool fails; it has said why on standard error. -ENOKEY: only a public key is
+ * there, and no agent; -EINVAL: the certificates cannot be used; -ENOENT and the like: the key
+ * cannot be read. */
 int signature_make(const struct signature_signer *signer, const void *data, size_t len,
                    char **ret_sig, size_t *ret_sig_len, struct err *err);
 

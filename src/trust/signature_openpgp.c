@@ -16,12 +16,13 @@
 #include "trust/tool.h"
 
 #define VERIFY_SECONDS 60
+#define WRONG_KEY_USAGE "125" /* libgpg-error's number */
 #define STATUS_PREFIX "[GNUPG:] "
 
 /* What gpgv said. */
 struct verdict {
     unsigned signatures, good, bad;
-    bool key_expired, key_revoked, sig_expired, key_missing, is_binary;
+    bool key_expired, key_revoked, sig_expired, key_missing, wrong_usage, is_binary;
     char key[64]; /* fingerprint of the key that signed, perhaps a subkey */
     char primary[64];
     char missing[64];
@@ -38,6 +39,17 @@ static void read_valid(const char *rest, struct verdict *v)
         v->is_binary = strcmp(class, "00") == 0;
         v->signed_at = strtoll(when, NULL, 10);
     }
+}
+
+/* ERRSIG KEYID ALGORITHM HASH CLASS TIME REASON [FPR] */
+static void read_error(const char *rest, struct verdict *v)
+{
+    char reason[8] = "";
+
+    v->bad++;
+    if (sscanf(rest, "%*s %*s %*s %*s %*s %7s", reason) == 1 &&
+        strcmp(reason, WRONG_KEY_USAGE) == 0)
+        v->wrong_usage = true;
 }
 
 static void read_line(const char *line, struct verdict *v)
@@ -61,7 +73,9 @@ static void read_line(const char *line, struct verdict *v)
         v->key_revoked = true;
     } else if (IS("EXPSIG")) {
         v->sig_expired = true;
-    } else if (IS("BADSIG") || IS("ERRSIG") || IS("NODATA") || IS("UNEXPECTED")) {
+    } else if (IS("ERRSIG")) {
+        read_error(word + len, v);
+    } else if (IS("BADSIG") || IS("NODATA") || IS("UNEXPECTED")) {
         v->bad++;
     } else if (IS("NO_PUBKEY")) {
         v->key_missing = true;
@@ -74,6 +88,8 @@ static int judge(const struct verdict *v, const char *complaint, struct err *err
 {
     if (v->key_missing)
         return err_set(err, -ENOKEY, "is by the key %s, which is not in trust.d", v->missing);
+    if (v->wrong_usage)
+        return err_set(err, -EKEYREJECTED, "its key is not for signatures, its owner says");
     if (v->key_revoked)
         return err_set(err, -EKEYREVOKED, "its key was revoked by its owner");
     if (v->key_expired)

@@ -17,6 +17,7 @@
 #include "trust/tool.h"
 
 #define MAGIC "SSHSIG"
+#define FIDO_USER_PRESENT 0x01
 #define VERIFY_SECONDS 60
 
 struct span {
@@ -65,10 +66,23 @@ int sshsig_parse(const uint8_t *blob, size_t len, struct sshsig *ret, struct err
         !take_string(&left, &ret->purpose, &ret->purpose_len) ||
         !take_string(&left, &ignored, &reserved_len) ||
         !take_string(&left, &ignored, &ignored_len) || /* the digest's name */
-        !take_string(&left, &ignored, &ignored_len) || /* the signature itself */
-        left.len != 0 || reserved_len != 0)
+        !take_string(&left, &ret->sig, &ret->sig_len) || left.len != 0 || reserved_len != 0)
         return err_set(err, -EBADMSG, "is damaged: its parts do not fit together");
     return 0;
+}
+
+bool sshsig_lacks_touch(const struct sshsig *sig)
+{
+    struct span key = {sig->key, sig->key_len}, left = {sig->sig, sig->sig_len};
+    const uint8_t *type, *value;
+    size_t type_len, value_len;
+
+    if (!take_string(&key, &type, &type_len) || type_len < 3 || memcmp(type, "sk-", 3) != 0)
+        return false;
+    /* Kind, the signature proper, flags of one byte, a counter; see PROTOCOL.u2f. */
+    if (!take_string(&left, &type, &type_len) || !take_string(&left, &value, &value_len))
+        return true;
+    return left.len < 5 || !(left.at[0] & FIDO_USER_PRESENT);
 }
 
 static const struct trust_key *find_key(const struct trust_store *store, const struct sshsig *sig)
@@ -184,6 +198,11 @@ int signature_check_ssh(const struct signature_input *in, struct signature_resul
     key = find_key(in->store, &sig);
     if (!key)
         return refuse_unknown(&sig, err);
+    /* Programs on the signer's machine can ask a token to sign without being touched, and
+     * ssh-keygen does not look. */
+    if (sshsig_lacks_touch(&sig))
+        return err_set(err, -EKEYREJECTED,
+                       "was made by a hardware key that nobody touched to confirm it");
     r = signature_check_revoked(in->store, key->fingerprint, err);
     if (r == 0)
         r = verify_by_tool(in, key, blob, len, err);

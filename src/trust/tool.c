@@ -46,11 +46,14 @@ static const char *const kept[] = {
     "SSH_AUTH_SOCK",
     "SSH_ASKPASS",
     "SSH_ASKPASS_REQUIRE",
+    "SSH_SK_PROVIDER",
     "OPENSSL_CONF",
     "OPENSSL_MODULES",
     "OPENSSL_ENGINES",
     "PKCS11_MODULE_PATH",
     "PKCS11_PROVIDER_MODULE",
+    "SOFTHSM2_CONF",
+    "YUBIHSM_PKCS11_CONF",
 };
 
 _Static_assert(sizeof(kept) / sizeof(kept[0]) + 3 <= TOOL_MAX_VARIABLES, "no room for variables");
@@ -262,7 +265,7 @@ static int run_with(struct tool *tool, const char *path, int in, int complaints)
         return -errno;
     (void)clock_gettime(CLOCK_MONOTONIC, &end); /* cannot fail for this clock */
     end.tv_sec += tool->seconds;
-    r = spawn(tool, path, in, ends[1], complaints, &pid);
+    r = spawn(tool, path, in, tool->output_max ? ends[1] : STDERR_FILENO, complaints, &pid);
     fd_close(ends[1]);
     if (r == 0) {
         r = read_output(tool, ends[0], &end);

@@ -21,7 +21,7 @@ struct tool {
     const char **argv; /* from argv[0] on, NULL at the end */
     const void *input; /* standard input; NULL: /dev/null */
     size_t input_len;  /*  */
-    size_t output_max; /* more than this is -EFBIG */
+    size_t output_max; /* more than this is -EFBIG; 0: what it prints goes to standard error */
     unsigned seconds;  /* a longer run is killed: -ETIMEDOUT */
     bool for_person;   /* may ask on the terminal: keeps the variables that name agents, displays
                         * and homes, and lets complaints through */

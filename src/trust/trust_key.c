@@ -15,6 +15,7 @@
 #include "base/hex.h"
 #include "trust/armour.h"
 #include "trust/openpgp_packets.h"
+#include "trust/revocation_list.h"
 #include "trust/trust_store.h"
 
 #define PGP_LABEL "PGP PUBLIC KEY BLOCK"
@@ -56,6 +57,8 @@ enum trust_key_kind trust_key_sniff(const char *data, size_t len)
         return TRUST_KEY_OPENPGP;
     if (memmem(data, len, "-----BEGIN CERTIFICATE-----", 27))
         return TRUST_KEY_X509;
+    if (memmem(data, len, "-----BEGIN X509 CRL-----", 24))
+        return TRUST_KEY_CRL;
     /* Tag 6 in the old and in the new form. */
     if (len > 0 && (((uint8_t)data[0] & 0xfc) == 0x98 || (uint8_t)data[0] == 0xc6))
         return TRUST_KEY_OPENPGP;
@@ -137,6 +140,8 @@ static int parse_x509(const char *data, size_t len, struct trust_key *ret, struc
         r = err_set(err, -EBADMSG, "holds more than one certificate");
     else if (!X509_digest(certificate, EVP_sha256(), digest, &digest_len))
         r = err_set(err, -EBADMSG, "its fingerprint cannot be computed");
+    else
+        r = revocation_lists_check(data, len, err);
     if (r == 0) {
         hex_encode(digest, digest_len, ret->fingerprint);
         ret->expires = time_of(X509_get0_notAfter(certificate));
@@ -194,6 +199,9 @@ int trust_key_parse(enum trust_key_kind kind, const char *data, size_t len, cons
         break;
     case TRUST_KEY_OPENPGP:
         r = parse_openpgp(data, len, ret, err);
+        break;
+    case TRUST_KEY_CRL:
+        r = revocation_list_parse(data, len, ret, err);
         break;
     case TRUST_KEY_NONE:
     case TRUST_KEY_KIND_MAX:

@@ -17,10 +17,9 @@
 static const struct {
     const char *name, *suffix;
 } kinds[TRUST_KEY_KIND_MAX] = {
-    [TRUST_KEY_NONE] = {"none", ""},
-    [TRUST_KEY_SSH] = {"ssh", ".pub"},
-    [TRUST_KEY_X509] = {"x509", ".pem"},
-    [TRUST_KEY_OPENPGP] = {"openpgp", ".gpg"},
+    [TRUST_KEY_NONE] = {"none", ""},     [TRUST_KEY_SSH] = {"ssh", ".pub"},
+    [TRUST_KEY_X509] = {"x509", ".pem"}, [TRUST_KEY_OPENPGP] = {"openpgp", ".gpg"},
+    [TRUST_KEY_CRL] = {"crl", ".crl"},
 };
 
 const char *trust_key_kind_name(enum trust_key_kind kind)
@@ -188,8 +187,8 @@ static int read_key(int dir, const char *file, struct trust_store *store, struct
     int r;
 
     if (kind == TRUST_KEY_NONE)
-        return err_set(err, -EBADMSG, "'keys/%s' is not named NAME.pub, NAME.pem or NAME.gpg",
-                       file);
+        return err_set(err, -EBADMSG,
+                       "'keys/%s' is not named NAME.pub, NAME.pem, NAME.gpg or NAME.crl", file);
     if (store->key_count == TRUST_STORE_MAX_KEYS)
         return err_set(err, -EFBIG, "there are more than %d keys", TRUST_STORE_MAX_KEYS);
     r = read_file(dir, file, TRUST_STORE_MAX_KEY_SIZE, &data, &len);

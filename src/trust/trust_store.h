@@ -2,7 +2,8 @@
 /*
  * trust.d: whose signatures count. One file a key in keys/: NAME.pub (OpenSSH public key), NAME.pem
  * (X.509 certificate, a root or a signer's own, with revocation lists if there are any), NAME.gpg
- * (OpenPGP public key, binary or armoured). `revoked` lists fingerprints that no longer count,
+ * (OpenPGP public key, binary or armoured), NAME.crl (revocation list of a certification authority,
+ * see revocation_list.h). `revoked` lists fingerprints that no longer count,
  * whether their key is still there or not. Several keys count at once, so that one can follow
  * another. Reading is all or nothing: a file that cannot be understood is an error, because the
  * administrator believes that it says something. Who owns the files is the caller's matter.
@@ -28,20 +29,21 @@ enum trust_key_kind {
     TRUST_KEY_SSH,
     TRUST_KEY_X509,
     TRUST_KEY_OPENPGP,
+    TRUST_KEY_CRL, /* no key, and signs nothing: what authorities revoked */
     TRUST_KEY_KIND_MAX,
 };
 
-const char *trust_key_kind_name(enum trust_key_kind kind);   /* "ssh", "x509", "openpgp" */
-const char *trust_key_kind_suffix(enum trust_key_kind kind); /* ".pub", ".pem", ".gpg" */
+const char *trust_key_kind_name(enum trust_key_kind kind);   /* "ssh", "x509", "openpgp", "crl" */
+const char *trust_key_kind_suffix(enum trust_key_kind kind); /* ".pub", ".pem", ".gpg", ".crl" */
 
 struct trust_key {
     char name[TRUST_STORE_MAX_NAME + 1];
     enum trust_key_kind kind;
     /* SSH: "SHA256:..." as ssh-keygen -l prints it. X.509: SHA-256 of the certificate, lower-case
-     * hex. OpenPGP: upper-case hex, as gpg prints it. */
+     * hex; of a list the same. OpenPGP: upper-case hex, as gpg prints it. */
     char fingerprint[TRUST_STORE_MAX_FINGERPRINT + 1];
-    int64_t expires; /* seconds since 1970; 0: never */
-    uint8_t *data;   /* SSH: the wire form; X.509: the file; OpenPGP: the packets */
+    int64_t expires; /* seconds since 1970; 0: never. Of a list: its next update */
+    uint8_t *data;   /* SSH: the wire form; X.509, lists: the file; OpenPGP: packets */
     size_t len;
 };
 

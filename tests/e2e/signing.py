@@ -61,13 +61,14 @@ class Keys:
              "-extensions", "root" if issuer is None else kind, "-out", cert)
         return key, cert
 
-    def openpgp(self, name, expires="never", *options):
+    def openpgp(self, name, expires="never", *options, passphrase="", usage="sign"):
         """The public key's file; the user id is the name."""
         public = self.root / (name + ".gpg")
         if not public.exists():
             self.gnupg.mkdir(mode=0o700, exist_ok=True)
             gpg = ["gpg", "--batch", "--quiet", "--homedir", self.gnupg]
-            tool(*gpg, *options, "--passphrase", "", "--quick-gen-key", name, "ed25519", "sign", expires)
+            tool(*gpg, *options, "--pinentry-mode", "loopback", "--passphrase", passphrase, "--quick-gen-key", name,
+                 "ed25519", usage, expires)
             public.write_bytes(tool(*gpg, "--export", name))
         return public
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -104,6 +105,35 @@ static void test_every_bit(void **state)
     assert_int_equal(accepted, (3 + 16 + 6 + 3) * 8);
 }
 
+#define FIDO_KEY "\0\0\0\32sk-ssh-ed25519@openssh.com\0\0\0\1k\0\0\0\4ssh:"
+#define FIDO_SIG(flags) "\0\0\0\2sk\0\0\0\3sig" flags "\0\0\0\7"
+
+static bool lacks_touch(const char *key, size_t key_len, const char *sig, size_t sig_len)
+{
+    const struct sshsig parts = {.key = (const uint8_t *)key,
+                                 .key_len = key_len,
+                                 .sig = (const uint8_t *)sig,
+                                 .sig_len = sig_len};
+
+    return sshsig_lacks_touch(&parts);
+}
+
+/* With the flag, without it, and cut at every length. */
+static void test_touch(void **state)
+{
+    static const char key[] = FIDO_KEY, plain[] = "\0\0\0\13ssh-ed25519\0\0\0\1k";
+    static const char touched[] = FIDO_SIG("\1"), not [] = FIDO_SIG("\4"), both[] = FIDO_SIG("\5");
+
+    (void)state;
+    assert_false(lacks_touch(key, sizeof(key) - 1, touched, sizeof(touched) - 1));
+    assert_false(lacks_touch(key, sizeof(key) - 1, both, sizeof(both) - 1));
+    assert_true(lacks_touch(key, sizeof(key) - 1, not, sizeof(not ) - 1));
+    for (size_t len = 0; len < sizeof(touched) - 1; len++)
+        assert_true(lacks_touch(key, sizeof(key) - 1, touched, len));
+    assert_false(lacks_touch(plain, sizeof(plain) - 1, not, sizeof(not ) - 1));
+    assert_false(lacks_touch("", 0, "", 0));
+}
+
 static void test_unknown_container(void **state)
 {
     struct trust_store store = {0};
@@ -120,11 +150,9 @@ static void test_unknown_container(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sniff),
-        cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_cut_and_longer),
-        cmocka_unit_test(test_every_bit),
-        cmocka_unit_test(test_unknown_container),
+        cmocka_unit_test(test_sniff),          cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_cut_and_longer), cmocka_unit_test(test_every_bit),
+        cmocka_unit_test(test_touch),          cmocka_unit_test(test_unknown_container),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
