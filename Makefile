@@ -11,7 +11,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 export LC_ALL = C.UTF-8
 
-.PHONY: help build prefix install demo test check bench clean deps test-deps test-matrix
+.PHONY: help build prefix install demo test check bench bench-verity clean deps test-deps test-matrix
 
 help:
 	@echo "make demo              build, run the example, show what is recorded"
@@ -20,6 +20,7 @@ help:
 	@echo "make prefix DIR=/abs   a private installation"
 	@echo "make install           into PREFIX ($(PREFIX))"
 	@echo "make bench             measure, and write bench/RESULTS.md"
+	@echo "make bench-verity      measure starts with fs-verity, in a virtual machine"
 	@echo "make clean             remove what was built"
 
 deps:
@@ -50,6 +51,9 @@ test: test-deps build
 
 bench: test-deps build
 	@bench/run
+
+bench-verity: test-deps build
+	@bench/verity.py --report "$(BUILD)"
 
 clean:
 	rm -rf $(BUILD) build-*
