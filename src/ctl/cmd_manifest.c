@@ -127,10 +127,12 @@ static int add_checked(const struct ctl *ctl, const struct trust_store *store,
     r = read_newest(ctl, NULL, new->manifest.name, &newest, problem);
     if (r == 0 && newest.len == new->len && memcmp(newest.data, new->data, new->len) == 0) {
         struct signed_manifest again = {0};
+        struct problem unused = {0};
+        bool same = read_newest(ctl, store, new->manifest.name, &again, &unused) == 0 &&
+                    again.sig_len == new->sig_len &&memcmp(again.sig, new->sig, new->sig_len) == 0;
 
-        r = read_newest(ctl, store, new->manifest.name, &again, problem);
         signed_manifest_done(&again);
-        if (r == 0)
+        if (same)
             printf("%s, serial %" PRIu64 ", is installed already\n", new->manifest.name,
                    new->manifest.serial);
         else if ((r = install(ctl, new, problem)) == 0) /* with a signature that counts */

@@ -5,6 +5,8 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
+#include "ctl/manifest_source.h"
+#include "ctl/pending.h"
 #include "ctl/policy_apply.h"
 #include "ctl/policy_back.h"
 #include "ctl/policy_trial.h"
@@ -28,8 +30,14 @@ static int try_previous(const struct ctl *ctl, const struct policy *previous,
                         struct problem *problem)
 {
     struct trial trial;
-    int r;
+    int r = manifest_check_policy(ctl, previous, problem);
 
+    if (r < 0) {
+        (void)problem_todo(problem,
+                           "change the sources and run spythonctl apply, or stop enforcing "
+                           "for a while: spythonctl off --for 2h --reason TEXT");
+        return r;
+    }
     trial_run(ctl, previous, &trial);
     r = trial_problem(&trial, problem);
     trial_done(&trial);
@@ -56,10 +64,12 @@ int cmd_rollback(struct ctl *ctl, int argc, char **argv)
             printf("no setting changes\n");
         policy_done(&before);
     }
-    if (try_previous(ctl, &previous, &problem) == 0 && policy_swap_back(ctl, &problem) == 0)
+    if (try_previous(ctl, &previous, &problem) == 0 && policy_swap_back(ctl, &problem) == 0) {
+        pending_clear(ctl, PENDING_CONFIRM); /* of the policy that is in force no more */
         printf("policy %" PRIu64 " is in force again for new processes; the sources are as they "
                "were\n",
                previous.serial);
+    }
     policy_done(&previous);
     return problem.err.code < 0 ? problem_report("rollback", &problem) : CTL_OK;
 }

@@ -62,7 +62,10 @@ static int read_signer(struct job *job)
         return refuse("--format", "there is no such kind of signature", "ssh, cms or openpgp");
     if (!job->signer.key)
         return refuse("sign", "it is not said what to sign with", "name a key with --key");
-    if ((job->signer.kind == TRUST_KEY_X509) != (job->signer.certificate != NULL))
+    if (job->signer.kind == TRUST_KEY_X509 && !job->signer.certificate)
+        return refuse("--format cms", "it is not said by which certificate",
+                      "name it with --cert, with those between it and the root behind it");
+    if (job->signer.kind != TRUST_KEY_X509 && job->signer.certificate)
         return refuse("--cert", "it goes with --format cms, and only with that",
                       "see spythonctl(1)");
     return CTL_OK;

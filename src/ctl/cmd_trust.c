@@ -321,7 +321,8 @@ static int revoke_key(const struct ctl *ctl, const char *given, const char *reas
         printf("%s is revoked already\n", safe(text));
     } else if ((r = append_revocation(ctl, key ? key->fingerprint : text, reason, problem)) == 0) {
         printf("revoked %s: nothing that it signed counts any more\n"
-               "run spythonctl apply to put that in force\n",
+               "run spythonctl apply to put that in force; until it succeeds, the policy in force "
+               "stays as it is\n",
                safe(key ? key->fingerprint : text));
     }
     trust_store_done(&store);

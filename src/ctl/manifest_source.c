@@ -2,6 +2,7 @@
 #include "ctl/manifest_source.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,17 +25,20 @@ static int read_releases(const struct trust_store *store, const struct installed
     uint32_t done = 0;
     int r = 0;
 
-    while (r == 0 && done < count && done <= older) {
+    for (size_t i = 0; r == 0 && i < count && done <= older; i++) {
         struct signed_manifest m = {0};
 
-        r = manifest_read_installed(store, &list[done], &m, problem);
+        /* With --allow-older the newest was withdrawn: it is none of those before it. */
+        if (done > 0 && list[i].serial >= releases[0].serial)
+            continue;
+        r = manifest_read_installed(store, &list[i], &m, problem);
         if (r == 0) {
             releases[done++] = m.manifest;
             m.manifest = (struct manifest){.count = 0};
         } else {
-            const char *slash = strrchr(list[done].path, '/');
+            const char *slash = strrchr(list[i].path, '/');
 
-            (void)err_prefix(&problem->err, "'%s'", slash ? slash + 1 : list[done].path);
+            (void)err_prefix(&problem->err, "'%s'", slash ? slash + 1 : list[i].path);
         }
         signed_manifest_done(&m);
     }
@@ -84,6 +88,55 @@ static int check_ima(void *ctx, const char *root, struct manifest *ret, struct e
     int r = trust_read(ctl, &store, &problem);
 
     r = r < 0 ? as_err(&problem, err) : ima_manifest_make(&store, root, ret, err);
+    trust_store_done(&store);
+    return r;
+}
+
+/* Whether one of the installed releases of that name is this one, and its signature counts. */
+static int find_counting(const struct trust_store *store, const struct installed_manifest *list,
+                         size_t count, const struct manifest_index *wanted, struct problem *problem)
+{
+    int r = -ENOENT;
+
+    for (size_t i = 0; i < count && r != 0; i++) {
+        struct signed_manifest m = {0};
+        struct problem one = {0};
+        int found;
+
+        if (strcmp(list[i].name, wanted->name) != 0 ||
+            (list[i].serial && list[i].serial != wanted->serial))
+            continue;
+        found = manifest_read_installed(store, &list[i], &m, &one);
+        if (found == 0 && m.manifest.serial == wanted->serial)
+            r = 0;
+        else if (found < 0 && list[i].serial == wanted->serial)
+            r = problem_set(problem, UNFIT, "its manifest %s serial %" PRIu64 " counts no more: %s",
+                            wanted->name, wanted->serial, one.err.msg);
+        signed_manifest_done(&m);
+    }
+    if (r == -ENOENT)
+        r = problem_set(problem, UNFIT, "its manifest %s serial %" PRIu64 " counts no more",
+                        wanted->name, wanted->serial);
+    return r;
+}
+
+int manifest_check_policy(const struct ctl *ctl, const struct policy *policy,
+                          struct problem *problem)
+{
+    struct installed_manifest *list = NULL;
+    struct trust_store store = {0};
+    size_t count = 0;
+    int r;
+
+    if (policy->manifest_count == 0)
+        return 0; /* there need not be any trust.d */
+    r = trust_read(ctl, &store, problem);
+    if (r == 0)
+        r = manifest_list(ctl, &list, &count, problem);
+    for (uint32_t i = 0; r == 0 && i < policy->manifest_count; i++)
+        if (strcmp(policy->manifests[i].name, IMA_MANIFEST_NAME) != 0)
+            r = find_counting(&store, list, count, &policy->manifests[i], problem);
+    manifest_list_done(list, count);
     trust_store_done(&store);
     return r;
 }

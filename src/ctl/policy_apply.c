@@ -322,6 +322,19 @@ static int put_in_force(const struct ctl *ctl, const void *data, size_t len,
     return 0;
 }
 
+/* A policy that has still to be confirmed is not in force for good by applying it again. */
+static void print_confirm_pending(const struct ctl *ctl)
+{
+    struct problem unused = {0};
+    struct pending pending;
+    char until[32];
+
+    if (pending_read(ctl, PENDING_CONFIRM, &pending, &unused) < 0)
+        return;
+    pending_format_time(pending.deadline, until);
+    printf("the one before it comes back at %s unless spythonctl confirm is run\n", until);
+}
+
 int policy_apply_sources(const struct ctl *ctl, const struct policy_apply_options *options,
                          uint64_t *ret_serial, struct problem *problem)
 {
@@ -347,6 +360,7 @@ int policy_apply_sources(const struct ctl *ctl, const struct policy_apply_option
     if (has_before && !built_in && policy_compare_sources(ctl, &in_force) == SOURCES_SAME) {
         printf("nothing to apply: policy %" PRIu64 " is in force and says the same\n",
                in_force.serial);
+        print_confirm_pending(ctl);
         if (!options->dry_run)
             write_digests(ctl, data, len);
     } else {

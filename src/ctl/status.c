@@ -18,6 +18,7 @@
 #include "ctl/pending.h"
 #include "ctl/policy_apply.h"
 #include "ctl/policy_back.h"
+#include "ctl/policy_trial.h"
 #include "ctl/venv.h"
 
 static void add_problem(json_t *problems, const char *object, const struct problem *problem)
@@ -250,6 +251,21 @@ static void check_hooks(const struct ctl *ctl, const struct policy *policy, json
                          "spythonctl hooks take");
 }
 
+/* Files may have changed since it was applied, such that a program does not start any more. */
+static void check_trial(const struct ctl *ctl, const struct policy *policy, json_t *problems)
+{
+    struct trial trial;
+
+    trial_run(ctl, policy, &trial);
+    for (size_t i = 0; i < TRIAL_SHOWN && trial.shown[i].path; i++) {
+        CLEANUP_FREE char *what = must_format("would be refused: %s", trial.shown[i].why);
+
+        add_text_problem(problems, trial.shown[i].path, what,
+                         "get it approved: sign, spythonctl manifest add, spythonctl apply");
+    }
+    trial_done(&trial);
+}
+
 static json_t *collect_policy(const struct ctl *ctl, json_t *apps, json_t *problems)
 {
     json_t *object = json_object();
@@ -275,6 +291,7 @@ static json_t *collect_policy(const struct ctl *ctl, json_t *apps, json_t *probl
     json_object_set_new(object, "sources",
                         json_string(compare_sources(ctl, &policy, built_in, problems)));
     check_hooks(ctl, &policy, problems);
+    check_trial(ctl, &policy, problems);
     json_array_append_new(apps, app_json(ctl, policy.host, problems));
     for (uint32_t i = 0; i < policy.app_count; i++)
         json_array_append_new(apps, app_json(ctl, &policy.apps[i], problems));

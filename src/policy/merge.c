@@ -381,6 +381,21 @@ static enum verify_mode default_hooks(const struct merge *m)
     return m->reader->has_inventory ? VERIFY_AUDIT : VERIFY_OFF;
 }
 
+/* Below a root that is not where it was meant to be, code is judged like any other: a slip of the
+ * pen would enforce nothing. */
+static void check_roots(const struct merge *m, const struct source_verify *from)
+{
+    const struct policy_verify *v = &m->settings->verify;
+
+    if (v->mode != VERIFY_ENFORCE && v->native != VERIFY_ENFORCE)
+        return;
+    for (uint32_t i = 0; i < from->root_count; i++)
+        if (from->roots[i].flaw)
+            report(m->reader, POLICY_ERROR, from->roots[i].place,
+                   "correct it, or take the root out as long as it is not there",
+                   "'%s' cannot be enforced: %s", from->roots[i].path, from->roots[i].flaw);
+}
+
 static bool merge_verify(struct merge *m)
 {
     bool strict = m->settings->profile == PROFILE_STRICT;
@@ -411,6 +426,7 @@ static bool merge_verify(struct merge *m)
     for (uint32_t i = 0; i < with_roots->root_count; i++)
         if (!merge_root(m, &with_roots->roots[i], &roots[i + 1]))
             return false;
+    check_roots(m, with_roots);
     return true;
 }
 

@@ -86,6 +86,10 @@ static void read_host(struct compilation *c)
 
     if (path && read_file(c, path, &data, &len))
         source_read(&c->reader, "", data, len, &c->host);
+    path = arena_printf(&c->arena, "%s/spython.yml", c->etc_dir);
+    if (path && access(path, F_OK) == 0)
+        report(&c->reader, POLICY_WARNING, (struct place){path, 0, 0}, "call it spython.yaml",
+               "is not read");
 }
 
 static void read_venv_list(struct compilation *c)
@@ -231,13 +235,32 @@ static void adopt_all(struct compilation *c, const struct policy_compile_input *
 }
 
 /* Files are found by their real paths, so roots are as well. */
+static void resolve_root(struct compilation *c, struct source_root *root)
+{
+    const char *written = root->path;
+    struct stat st;
+
+    root->path = resolve(c, written, root->place);
+    if (!root->path)
+        return;
+    if (stat(root->path, &st) < 0)
+        root->flaw = "there is no such directory";
+    else if (!S_ISDIR(st.st_mode))
+        root->flaw = "it is not a directory";
+    else if (strcmp(root->path, written) != 0)
+        report(&c->reader, POLICY_WARNING, root->place,
+               "name the directory itself; a root above it holds for what a link may lead to later",
+               "'%s' is '%s' by now, and stays that when a link on the way is changed", written,
+               root->path);
+}
+
 static void resolve_roots(struct compilation *c, struct source *source)
 {
     for (uint32_t i = 0; i < source->verify.root_count; i++) {
         struct source_root *root = &source->verify.roots[i];
 
         if (root->path)
-            root->path = resolve(c, root->path, root->place);
+            resolve_root(c, root);
     }
 }
 
@@ -282,6 +305,22 @@ static void check_ambiguity(struct compilation *c, const struct source *app)
     }
 }
 
+/* Roots of the host may be there for apps that say more. */
+static void check_modes(struct compilation *c, const struct policy_settings *settings)
+{
+    const struct source_verify *with_roots = c->host.verify.roots_given ? &c->host.verify : NULL;
+
+    for (uint32_t i = 0; i <= c->app_count; i++)
+        if (settings[i].verify.mode != VERIFY_OFF || settings[i].verify.native != VERIFY_OFF)
+            return;
+    for (uint32_t i = 0; i < c->app_count && !with_roots; i++)
+        if (c->apps[i].verify.roots_given)
+            with_roots = &c->apps[i].verify;
+    if (with_roots)
+        report(&c->reader, POLICY_WARNING, with_roots->place, "mode: audit, then mode: enforce",
+               "'roots' have no effect: 'mode' in 'verify' is off");
+}
+
 static int write_policy(struct compilation *c, uint64_t serial, int64_t applied, void **ret_data,
                         size_t *ret_len, struct err *err)
 {
@@ -301,6 +340,8 @@ static int write_policy(struct compilation *c, uint64_t serial, int64_t applied,
 
     for (uint32_t i = 0; merged && i < c->app_count; i++)
         merged = merge_settings(&c->reader, &c->host, &c->apps[i], &settings[i + 1]);
+    if (merged)
+        check_modes(c, settings);
     if (!merged || c->arena.failed)
         return err_set(err, -ENOMEM, "out of memory");
     if (c->reader.messages->errors > 0)

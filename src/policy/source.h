@@ -59,6 +59,7 @@ struct source_root {
     struct string_list labels;
     struct place place;
     bool is_elsewhere;
+    const char *flaw; /* why `path` names no directory; NULL: it does */
 };
 
 struct source_verify {

@@ -259,3 +259,104 @@ def test_approved_runs_and_changed_does_not(trusting):
     assert b"helper.py" in said and b"manifest" in said, said
     assert json.loads(signer.ctl("explain", "--json", refused[0]["id"]).out)["advice"]
     signer.ctl("explain", "0123456789abcdef-1", status=66)
+
+
+# ---- what is easily overlooked
+
+
+ENFORCE = "verify:\n  mode: enforce\n  native: {mode: off}\n  roots:\n    - {path: %s, all: [manifest], manifest: shop%s}\n"
+
+
+def install_release(signer, key, serial, *options):
+    signer.sign("--serial", str(serial), "--no-compile", key=key)
+    signer.ctl("manifest", "add", signer.manifest, *options)
+
+
+def test_rollback_refuses_what_a_revoked_key_has_signed(signer):
+    old, new = signer.keys.ssh("old"), signer.keys.ssh("new")
+    for key in (old, new):
+        signer.ctl("trust", "add", key.with_suffix(".pub"))
+    install_release(signer, old, 1)
+    signer.sp.apply(ENFORCE % (signer.tree, ""))
+    install_release(signer, new, 2)
+    assert signer.sp.spythonctl("apply").status == 0
+    before = signer.sp.policy_bin.read_bytes()
+    signer.ctl("rollback")  # the control: both keys count
+    assert signer.sp.policy_bin.read_bytes() != before
+    assert signer.sp.spythonctl("apply").status == 0
+    before = signer.sp.policy_bin.read_bytes()
+    signer.ctl("trust", "revoke", "old", "--reason", "stolen")
+    found = signer.ctl("rollback", status=1)
+    assert b"shop serial 1 counts no more" in found.err and b"revoked" in found.err
+    assert signer.sp.policy_bin.read_bytes() == before
+
+
+def test_a_withdrawn_release_is_none_of_the_older_ones(signer):
+    key = signer.keys.ssh("release")
+    signer.ctl("trust", "add", key.with_suffix(".pub"))
+    app = write(signer.tree / "app.py", "print('one')\n")
+    install_release(signer, key, 1)
+    first = signer.manifest.read_bytes(), signer.signature().read_bytes()
+    app.write_text("print('two')\n")
+    install_release(signer, key, 2)
+    signer.sp.apply(ENFORCE % (signer.tree, ", older: 1"))
+    assert signer.sp.run(app).out == b"two\n"
+    signer.manifest.write_bytes(first[0])
+    signer.signature().write_bytes(first[1])
+    signer.ctl("manifest", "add", signer.manifest, "--allow-older", "--reason", "the second is bad")
+    assert signer.sp.spythonctl("apply").status == 0
+    assert signer.sp.run(app).status == 77
+    app.write_text("print('one')\n")
+    assert signer.sp.run(app).out == b"one\n"
+
+
+def test_another_signature_beside_the_same_manifest(signer):
+    old, new = signer.keys.ssh("old"), signer.keys.ssh("new")
+    for key in (old, new):
+        signer.ctl("trust", "add", key.with_suffix(".pub"))
+    install_release(signer, old, 1)
+    assert b"installed already" in signer.ctl("manifest", "add", signer.manifest).out
+    signer.signature().unlink()
+    run(["ssh-keygen", "-q", "-Y", "sign", "-n", "spython-manifest", "-f", new, signer.manifest])
+    assert b"anew" in signer.ctl("manifest", "add", signer.manifest).out
+    assert b"counts no more" not in signer.ctl("trust", "remove", "old").out
+
+
+def test_roots_that_protect_nothing(signer):
+    """A path that is misspelt, a link, and a mode that was forgotten."""
+    key = signer.keys.ssh("release")
+    signer.ctl("trust", "add", key.with_suffix(".pub"))
+    install_release(signer, key, 1)
+    etc = signer.sp.etc
+    for path, why in ((str(signer.tree) + "x", b"there is no such directory"),
+                      (signer.tree / "app.py", b"it is not a directory")):
+        write(etc / "spython.yaml", ENFORCE % (path, ""))
+        found = signer.sp.spythonctl("apply")
+        assert found.status == 1 and why in found.err and b"spython.yaml:5" in found.err, found
+    link = signer.work / "current"
+    link.symlink_to(signer.tree)
+    write(etc / "spython.yaml", ENFORCE % (link, ""))
+    found = signer.sp.spythonctl("apply")
+    assert found.status == 0 and b"when a link on the way is changed" in found.err, found
+    write(etc / "spython.yaml", (ENFORCE % (signer.tree, "")).replace("  mode: enforce\n", ""))
+    assert b"'roots' have no effect" in signer.sp.spythonctl("apply").err
+    write(etc / "spython.yml", "")
+    write(etc / "spython.yaml", ENFORCE % (signer.tree, ""))
+    found = signer.sp.spythonctl("apply")
+    assert found.status == 0 and b"call it spython.yaml" in found.err
+    (etc / "spython.yml").unlink()
+    found = signer.sp.spythonctl("apply")
+    assert found.status == 0 and b"warning" not in found.err  # the control
+
+
+def test_status_tells_what_would_not_start(signer):
+    key = signer.keys.ssh("release")
+    signer.ctl("trust", "add", key.with_suffix(".pub"))
+    install_release(signer, key, 1)
+    app = signer.tree / "app.py"
+    write(signer.sp.etc / "apps.d/shop.yml", "match:\n  script: %s\n" % app)
+    signer.sp.apply(ENFORCE % (signer.tree, ""))
+    assert b"would be refused" not in signer.sp.spythonctl("status").out
+    app.write_text("print('changed')\n")
+    found = signer.sp.spythonctl("status")
+    assert found.status == 1 and b"would be refused" in found.out and b"another digest" in found.out, found

@@ -149,6 +149,15 @@ def test_apply_refuses_an_environment_of_which_nothing_loads(sp_one, work):
 # ---- confirm
 
 
+def test_rollback_ends_what_waits_for_confirm(sp_one):
+    apply(sp_one, AUDIT)
+    apply(sp_one, ENFORCE, "--confirm-within", "1h")
+    assert b"comes back at" in ctl(sp_one, "apply").out  # it is in force, but not for good
+    assert "confirm" in pending(sp_one)
+    ctl(sp_one, "rollback")
+    assert "confirm" not in pending(sp_one)
+
+
 def test_unconfirmed_policy_goes_away(sp_one):
     apply(sp_one, AUDIT)
     old = raw_profile(sp_one)
