@@ -11,13 +11,13 @@
 #include "base/cleanup.h"
 #include "base/owner.h"
 
-/* linux/magic.h lacks some of them. */
+/* linux/magic.h lacks some of them. Not overlayfs: its upper layer may be a tmpfs, of which it
+ * tells nothing. */
 static const uint32_t reliable_types[] = {
     0xef53u,     /* ext2, ext3, ext4 */
     0x58465342u, /* XFS */
     0x9123683eu, /* btrfs */
     0xf2f52010u, /* F2FS */
-    0x794c7630u, /* overlayfs: tells what the layer's own file tells */
     0x73717368u, /* squashfs */
     0xe0f5e1e2u, /* EROFS */
 };

@@ -7,7 +7,8 @@
  * - Only root and spython's owner can write the file, by its own mode and owner.
  * - Inode number and time of last change are those of the moment when it was hashed. The kernel
  *   sets that time at each write, and nobody can set it; a file system where that does not hold (a
- *   mapping that is written through on tmpfs, FUSE, a network) is not believed.
+ *   mapping that is written through on tmpfs, FUSE, a network; an overlay of these) is not
+ * believed.
  * - apply wrote back what was dirty before, so that a mapping that is older than the digest faults
  *   again, and passes over files whose time of change is not over yet.
  *

@@ -35,12 +35,13 @@ void write_text(const char *path, const char *text, mode_t mode)
     assert_int_equal(close(fd), 0);
 }
 
-int place_setup(void **state)
+int place_setup_in(const char *above, void **state)
 {
     struct place *place = calloc(1, sizeof(*place));
 
     assert_non_null(place);
-    (void)snprintf(place->dir, sizeof(place->dir), "/tmp/spython-trust-XXXXXX");
+    assert_true(snprintf(place->dir, sizeof(place->dir), "%s/spython-trust-XXXXXX", above) <
+                (int)sizeof(place->dir));
     assert_non_null(mkdtemp(place->dir));
     assert_int_equal(chmod(place->dir, 0755), 0);
     (void)snprintf(place->app, sizeof(place->app), "%s/app", place->dir);
@@ -50,6 +51,11 @@ int place_setup(void **state)
     write_text(place->file, TEXT, 0644);
     *state = place;
     return 0;
+}
+
+int place_setup(void **state)
+{
+    return place_setup_in("/tmp", state);
 }
 
 int place_teardown(void **state)

@@ -33,6 +33,7 @@ struct place {
 };
 
 int place_setup(void **state);
+int place_setup_in(const char *above, void **state);
 int place_teardown(void **state);
 
 void write_text(const char *path, const char *text, mode_t mode);
