@@ -113,7 +113,7 @@ def chroot(root, *argv):
 def make_root(private, root, options):
     """Everything that runs in the machine. Returns the settings of MEASURE."""
     stdlib = common.python_fact(private.python, 'sysconfig.get_path("stdlib")')
-    for name in ("proc", "dev", "tmp", "etc", "opt", "srv/app", "usr/bin", "root"):
+    for name in ("proc", "dev", "tmp", "etc", "opt", "srv/app", "usr/bin"):
         (root / name).mkdir(parents=True)
     for line in ("passwd", "group", "ld.so.cache"):
         shutil.copy2("/etc/" + line, root / "etc" / line)
@@ -134,13 +134,13 @@ def make_root(private, root, options):
         (root / ("srv/app/main%d.py" % number)).write_text(text)
     trees = {"stdlib": stdlib, "venv": "/srv/venv", "app": "/srv/app"}
     chroot(root, ctl, "interpreter", "add", private.python)
-    chroot(root, ctl, "keygen", "--no-passphrase", "--out", "/root/key")
-    chroot(root, ctl, "trust", "add", "/root/key.pub")
+    chroot(root, ctl, "keygen", "--no-passphrase", "--out", "/key")
+    chroot(root, ctl, "trust", "add", "/key.pub")
     chroot(root, ctl, "venv", "adopt", "/srv/venv")
     for name, tree in trees.items():
-        chroot(root, ctl, "sign", tree, "--name", name, "--key", "/root/key", "--verity", "--out",
-               "/root/%s.manifest" % name)
-        chroot(root, ctl, "manifest", "add", "/root/%s.manifest" % name)
+        chroot(root, ctl, "sign", tree, "--name", name, "--key", "/key", "--verity", "--out",
+               "/%s.manifest" % name)
+        chroot(root, ctl, "manifest", "add", "/%s.manifest" % name)
     policy = verified.POLICY % dict(trees, log="/opt/spython/var/log/spython", level="informational")
     policy = policy.replace("[manifest]", "[fsverity]")
     (root / "opt/spython/etc/spython/spython.yaml").write_text(policy)
