@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/machine.h"
 #include "cpython/approval.h"
 #include "cpython/evidence.h"
 #include "cpython/hashing.h"
@@ -18,12 +19,6 @@
 
 #define RULE "spython-unapproved-native"
 #define DIGEST_MAX ((off_t)64 << 20) /* of a refused file: for those who look into it later */
-
-#if defined(__x86_64__)
-#define MACHINE EM_X86_64
-#else
-#define MACHINE EM_AARCH64
-#endif
 
 /* The question at hand. Not on the stack: threads with small ones load libraries too. */
 static struct judgement {
@@ -118,7 +113,8 @@ static bool is_object(void)
     if (pread(j.fd, head, sizeof(head), 0) != (ssize_t)sizeof(head))
         return false;
     memcpy(&machine, head + EI_NIDENT + 2, sizeof(machine));
-    return memcmp(head, ELFMAG, SELFMAG) == 0 && head[EI_CLASS] == ELFCLASS64 && machine == MACHINE;
+    return memcmp(head, ELFMAG, SELFMAG) == 0 && head[EI_CLASS] == ELFCLASS64 &&
+           machine == THIS_MACHINE;
 }
 
 /* Finds the way by which the linker is to open it. False: there is none. */

@@ -9,15 +9,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/machine.h"
 #include "ctl/interpreter.h"
-
-#if defined(__x86_64__)
-#define THIS_MACHINE EM_X86_64
-#elif defined(__aarch64__)
-#define THIS_MACHINE EM_AARCH64
-#else
-#error "say which ELF machine this is"
-#endif
 
 #define MAX_PROGRAM_HEADERS 128
 

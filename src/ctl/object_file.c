@@ -10,18 +10,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/machine.h"
 #include "ctl/ctl.h"
 #include "ctl/output.h"
 #include "stage1/elf_file.h"
 #include "stage1/object_note.h"
-
-#if defined(__x86_64__)
-#define THIS_MACHINE EM_X86_64
-#elif defined(__aarch64__)
-#define THIS_MACHINE EM_AARCH64
-#else
-#error "say which ELF machine this is"
-#endif
 
 /* Reads `len` bytes, or fewer at the end of the file; how many. */
 static size_t read_at(int fd, void *data, size_t len, uint64_t offset)

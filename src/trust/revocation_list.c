@@ -10,13 +10,7 @@
 #include <time.h>
 
 #include "base/hex.h"
-
-static int64_t time_of(const ASN1_TIME *when)
-{
-    struct tm tm = {0};
-
-    return when && ASN1_TIME_to_tm(when, &tm) ? (int64_t)timegm(&tm) : 0;
-}
+#include "trust/trust_key.h"
 
 /* libcrypto passes over lists that are for other certificates than one in question, and then none
  * is there: what it would always pass over is refused when it is added. */
@@ -26,7 +20,7 @@ static int check_kind(X509_CRL *list, struct err *err)
     ISSUING_DIST_POINT *point;
     bool is_partial;
 
-    if (time_of(X509_CRL_get0_nextUpdate(list)) == 0)
+    if (trust_key_time(X509_CRL_get0_nextUpdate(list)) == 0)
         return err_set(err, -EBADMSG, "does not say when its next update is due");
     if (X509_CRL_get_ext_by_NID(list, NID_delta_crl, -1) >= 0)
         return err_set(err, -EBADMSG, "is a delta revocation list; add the whole one");
@@ -72,14 +66,8 @@ int revocation_list_parse(const char *data, size_t len, struct trust_key *ret, s
         r = check_kind(list, err);
     if (r == 0) {
         hex_encode(digest, digest_len, ret->fingerprint);
-        ret->expires = time_of(X509_CRL_get0_nextUpdate(list));
-        ret->data = malloc(len + 1);
-        if (ret->data) {
-            memcpy(ret->data, data, len);
-            ret->len = len;
-        } else {
-            r = err_set(err, -ENOMEM, "out of memory");
-        }
+        ret->expires = trust_key_time(X509_CRL_get0_nextUpdate(list));
+        r = trust_key_keep_data(ret, data, len, err);
     }
     X509_CRL_free(list);
     X509_CRL_free(second);
@@ -197,7 +185,8 @@ int revocation_list_check_next(const struct trust_key *list, const struct trust_
         r = err_set(err, -EBADMSG, "holds no revocation list in PEM form");
     else if (X509_NAME_cmp(X509_CRL_get_issuer(old), X509_CRL_get_issuer(new)) != 0)
         r = err_set(err, -EEXIST, "the list '%s' is another authority's", list->name);
-    else if (time_of(X509_CRL_get0_lastUpdate(new)) <= time_of(X509_CRL_get0_lastUpdate(old)))
+    else if (trust_key_time(X509_CRL_get0_lastUpdate(new)) <=
+             trust_key_time(X509_CRL_get0_lastUpdate(old)))
         r = err_set(err, -EEXIST, "the list '%s' is not older", list->name);
     X509_CRL_free(old);
     X509_CRL_free(new);

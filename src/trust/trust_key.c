@@ -16,7 +16,7 @@
 #include "trust/armour.h"
 #include "trust/openpgp_packets.h"
 #include "trust/revocation_list.h"
-#include "trust/trust_store.h"
+#include "trust/trust_key.h"
 
 #define PGP_LABEL "PGP PUBLIC KEY BLOCK"
 
@@ -117,11 +117,21 @@ static int parse_ssh(const char *data, size_t len, struct trust_key *ret, struct
     return 0;
 }
 
-static int64_t time_of(const ASN1_TIME *when)
+int trust_key_keep_data(struct trust_key *key, const char *data, size_t len, struct err *err)
+{
+    key->data = malloc(len + 1);
+    if (!key->data)
+        return err_set(err, -ENOMEM, "out of memory");
+    memcpy(key->data, data, len);
+    key->len = len;
+    return 0;
+}
+
+int64_t trust_key_time(const ASN1_TIME *when)
 {
     struct tm tm = {0};
 
-    return ASN1_TIME_to_tm(when, &tm) ? (int64_t)timegm(&tm) : 0;
+    return when && ASN1_TIME_to_tm(when, &tm) ? (int64_t)timegm(&tm) : 0;
 }
 
 static int parse_x509(const char *data, size_t len, struct trust_key *ret, struct err *err)
@@ -144,14 +154,8 @@ static int parse_x509(const char *data, size_t len, struct trust_key *ret, struc
         r = revocation_lists_check(data, len, err);
     if (r == 0) {
         hex_encode(digest, digest_len, ret->fingerprint);
-        ret->expires = time_of(X509_get0_notAfter(certificate));
-        ret->data = malloc(len + 1);
-        if (ret->data) {
-            memcpy(ret->data, data, len);
-            ret->len = len;
-        } else {
-            r = err_set(err, -ENOMEM, "out of memory");
-        }
+        ret->expires = trust_key_time(X509_get0_notAfter(certificate));
+        r = trust_key_keep_data(ret, data, len, err);
     }
     X509_free(certificate);
     X509_free(second);
@@ -167,11 +171,9 @@ static int parse_openpgp(const char *data, size_t len, struct trust_key *ret, st
         if (armour_decode(data, len, PGP_LABEL, true, &ret->data, &ret->len) < 0)
             return err_set(err, -EBADMSG, "its armour is damaged");
     } else {
-        ret->data = malloc(len + 1);
-        if (!ret->data)
-            return err_set(err, -ENOMEM, "out of memory");
-        memcpy(ret->data, data, len);
-        ret->len = len;
+        r = trust_key_keep_data(ret, data, len, err);
+        if (r < 0)
+            return r;
     }
     r = openpgp_key_parse(ret->data, ret->len, &key, err);
     if (r < 0)
