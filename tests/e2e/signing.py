@@ -101,6 +101,18 @@ class Signer:
         return self.ctl("sign", self.tree, "--name", name, "--key", key or self.keys.ssh("release"),
                         "--out", out or self.manifest, *options, status=status, env=env)
 
+    def release(self, key, serial, *options):
+        """Signs the tree as it is, and installs that; `options` of manifest add."""
+        self.sign("--serial", str(serial), "--no-compile", key=key)
+        self.ctl("manifest", "add", self.manifest, *options)
+
+    def trust_ssh(self, *names):
+        """SSH keys whose signatures count."""
+        made = [self.keys.ssh(name) for name in names]
+        for key in made:
+            self.ctl("trust", "add", key.with_suffix(".pub"))
+        return made
+
     def sign_as(self, kind, *options, **more):
         """Signs with a good key of a kind; gives the file to trust."""
         if kind == "ssh":

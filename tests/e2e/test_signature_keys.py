@@ -772,19 +772,12 @@ def test_openpgp_signature_of_an_encryption_key_is_not_made(signer, openpgp):
 POLICY = "verify:\n  mode: audit\n  roots:\n    - {path: %s, all: [manifest], manifest: shop%s}\n"
 
 
-def install(signer, key, serial):
-    signer.sign("--serial", str(serial), "--no-compile", key=key)
-    signer.ctl("manifest", "add", signer.manifest)
-
-
 def test_rotation(signer):
     """Both keys count while one follows the other; then the old one goes."""
-    old, new = signer.keys.ssh("old"), signer.keys.ssh("new")
-    for key in (old, new):
-        signer.ctl("trust", "add", key.with_suffix(".pub"))
-    install(signer, old, 1)
+    old, new = signer.trust_ssh("old", "new")
+    signer.release(old, 1)
     signer.sp.apply(POLICY % (signer.tree, ""))
-    install(signer, new, 2)
+    signer.release(new, 2)
     signer.sp.apply(POLICY % (signer.tree, ", older: 1"))  # one of each
     signer.ctl("trust", "remove", "old")
     found = signer.sp.spythonctl("apply")
@@ -799,10 +792,8 @@ def test_rotation(signer):
 
 def test_rotation_too_early(signer):
     """The old key is removed while what it signed is the newest: how to go on is said."""
-    old, new = signer.keys.ssh("old"), signer.keys.ssh("new")
-    for key in (old, new):
-        signer.ctl("trust", "add", key.with_suffix(".pub"))
-    install(signer, old, 1)
+    old, new = signer.trust_ssh("old", "new")
+    signer.release(old, 1)
     signer.sp.apply(POLICY % (signer.tree, ""))
     before = signer.sp.policy_bin.read_bytes()
     removed = signer.ctl("trust", "remove", "old").out
@@ -816,7 +807,7 @@ def test_rotation_too_early(signer):
     tool("ssh-keygen", "-q", "-Y", "sign", "-n", "spython-manifest", "-f", new, signer.manifest)
     assert b"anew" in signer.ctl("manifest", "add", signer.manifest).out  # the same list by the other key
     assert signer.sp.spythonctl("apply").status == 0
-    install(signer, new, 2)
+    signer.release(new, 2)
     assert signer.sp.spythonctl("apply").status == 0
     signer.ctl("trust", "add", old.with_suffix(".pub"))
     signer.ctl("trust", "remove", "new")

@@ -267,18 +267,11 @@ def test_approved_runs_and_changed_does_not(trusting):
 ENFORCE = "verify:\n  mode: enforce\n  native: {mode: off}\n  roots:\n    - {path: %s, all: [manifest], manifest: shop%s}\n"
 
 
-def install_release(signer, key, serial, *options):
-    signer.sign("--serial", str(serial), "--no-compile", key=key)
-    signer.ctl("manifest", "add", signer.manifest, *options)
-
-
 def test_rollback_refuses_what_a_revoked_key_has_signed(signer):
-    old, new = signer.keys.ssh("old"), signer.keys.ssh("new")
-    for key in (old, new):
-        signer.ctl("trust", "add", key.with_suffix(".pub"))
-    install_release(signer, old, 1)
+    old, new = signer.trust_ssh("old", "new")
+    signer.release(old, 1)
     signer.sp.apply(ENFORCE % (signer.tree, ""))
-    install_release(signer, new, 2)
+    signer.release(new, 2)
     assert signer.sp.spythonctl("apply").status == 0
     before = signer.sp.policy_bin.read_bytes()
     signer.ctl("rollback")  # the control: both keys count
@@ -292,13 +285,12 @@ def test_rollback_refuses_what_a_revoked_key_has_signed(signer):
 
 
 def test_a_withdrawn_release_is_none_of_the_older_ones(signer):
-    key = signer.keys.ssh("release")
-    signer.ctl("trust", "add", key.with_suffix(".pub"))
+    key, = signer.trust_ssh("release")
     app = write(signer.tree / "app.py", "print('one')\n")
-    install_release(signer, key, 1)
+    signer.release(key, 1)
     first = signer.manifest.read_bytes(), signer.signature().read_bytes()
     app.write_text("print('two')\n")
-    install_release(signer, key, 2)
+    signer.release(key, 2)
     signer.sp.apply(ENFORCE % (signer.tree, ", older: 1"))
     assert signer.sp.run(app).out == b"two\n"
     signer.manifest.write_bytes(first[0])
@@ -311,10 +303,8 @@ def test_a_withdrawn_release_is_none_of_the_older_ones(signer):
 
 
 def test_another_signature_beside_the_same_manifest(signer):
-    old, new = signer.keys.ssh("old"), signer.keys.ssh("new")
-    for key in (old, new):
-        signer.ctl("trust", "add", key.with_suffix(".pub"))
-    install_release(signer, old, 1)
+    old, new = signer.trust_ssh("old", "new")
+    signer.release(old, 1)
     assert b"installed already" in signer.ctl("manifest", "add", signer.manifest).out
     signer.signature().unlink()
     run(["ssh-keygen", "-q", "-Y", "sign", "-n", "spython-manifest", "-f", new, signer.manifest])
@@ -324,9 +314,8 @@ def test_another_signature_beside_the_same_manifest(signer):
 
 def test_roots_that_protect_nothing(signer):
     """A path that is misspelt, a link, and a mode that was forgotten."""
-    key = signer.keys.ssh("release")
-    signer.ctl("trust", "add", key.with_suffix(".pub"))
-    install_release(signer, key, 1)
+    key, = signer.trust_ssh("release")
+    signer.release(key, 1)
     etc = signer.sp.etc
     for path, why in ((str(signer.tree) + "x", b"there is no such directory"),
                       (signer.tree / "app.py", b"it is not a directory")):
@@ -350,9 +339,8 @@ def test_roots_that_protect_nothing(signer):
 
 
 def test_status_tells_what_would_not_start(signer):
-    key = signer.keys.ssh("release")
-    signer.ctl("trust", "add", key.with_suffix(".pub"))
-    install_release(signer, key, 1)
+    key, = signer.trust_ssh("release")
+    signer.release(key, 1)
     app = signer.tree / "app.py"
     write(signer.sp.etc / "apps.d/shop.yml", "match:\n  script: %s\n" % app)
     signer.sp.apply(ENFORCE % (signer.tree, ""))
